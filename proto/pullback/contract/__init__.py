@@ -1,0 +1,1 @@
+"""What every process agrees on. Imports protobuf, pydantic, numpy and the standard library only."""

@@ -1,0 +1,45 @@
+"""How big an evaluation may be. Every process that checks one is given the same model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+#: Longest gRPC message, in bytes, either way: the biggest inputs or result (64 MiB each), with room to spare.
+MAX_MESSAGE_BYTES = 80 * 2**20
+
+
+class Limits(BaseModel):
+    """Upper bounds on one evaluation; each bound itself is still allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    program_bytes: PositiveInt = Field(65_536, description="UTF-8 bytes of the source text")
+    bracket_depth: PositiveInt = Field(
+        80, description="open brackets at any place; the C parser's own limit is 200"
+    )
+    tree_depth: PositiveInt = Field(120, description="nested nodes of the syntax tree")
+    tree_nodes: PositiveInt = Field(20_000, description="nodes of the syntax tree")
+    statements: PositiveInt = Field(2_000, description="statements, those inside `with` blocks included")
+    call_arguments: PositiveInt = Field(64, description="arguments of one call, and items of one list in it")
+    literal_elements: PositiveInt = Field(10_000, description="numbers in one nested list literal")
+    string_chars: PositiveInt = Field(256, description="characters of one string literal")
+    name_chars: PositiveInt = Field(64, description="characters of one name")
+    inputs: PositiveInt = Field(64, description="inputs of one evaluation")
+    outputs: PositiveInt = Field(64, description="outputs of one evaluation")
+    wrt: PositiveInt = Field(64, description="gradients asked for in one evaluation")
+    rank: PositiveInt = Field(16, description="dimensions of a tensor")
+    dim: PositiveInt = Field(
+        2**31 - 1, description="size of one dimension, and product of those that are not 0"
+    )
+    elements: PositiveInt = Field(
+        2**26, description="elements of any tensor that a program makes, views included"
+    )
+    input_bytes: PositiveInt = Field(64 * 2**20, description="bytes of all inputs of one evaluation together")
+    result_bytes: PositiveInt = Field(64 * 2**20, description="bytes of one encoded result")
+    graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
+    printed_chars: PositiveInt = Field(
+        65_536, description="characters that `print` may make, before the text is cut"
+    )
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,133 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from pullback.v1 import graph_pb2 as _graph_pb2
+from pullback.v1 import tensor_pb2 as _tensor_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Device(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEVICE_UNSPECIFIED: _ClassVar[Device]
+    DEVICE_CPU: _ClassVar[Device]
+    DEVICE_CUDA: _ClassVar[Device]
+
+class GradientAbsence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRADIENT_ABSENCE_UNSPECIFIED: _ClassVar[GradientAbsence]
+    GRADIENT_ABSENCE_INDEPENDENT: _ClassVar[GradientAbsence]
+    GRADIENT_ABSENCE_NOT_TRACKED: _ClassVar[GradientAbsence]
+    GRADIENT_ABSENCE_NOT_ACCUMULATED: _ClassVar[GradientAbsence]
+DEVICE_UNSPECIFIED: Device
+DEVICE_CPU: Device
+DEVICE_CUDA: Device
+GRADIENT_ABSENCE_UNSPECIFIED: GradientAbsence
+GRADIENT_ABSENCE_INDEPENDENT: GradientAbsence
+GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
+GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
+
+class Evaluation(_message.Message):
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout")
+    class InputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class CotangentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    WRT_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    COTANGENTS_FIELD_NUMBER: _ClassVar[int]
+    RETURN_GRAPH_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    program: str
+    inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    wrt: _containers.RepeatedScalarFieldContainer[str]
+    gradient: Gradient
+    value_only: ValueOnly
+    cotangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    return_graph: bool
+    device: Device
+    timeout: _duration_pb2.Duration
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class Gradient(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ValueOnly(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Result(_message.Message):
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class GradientsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class AbsentGradientsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: GradientAbsence
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[GradientAbsence, str]] = ...) -> None: ...
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_FIELD_NUMBER: _ClassVar[int]
+    PRINTED_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    gradients: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    absent_gradients: _containers.ScalarMap[str, GradientAbsence]
+    graph: _graph_pb2.AutogradGraph
+    printed: str
+    device: Device
+    worker: str
+    engine: str
+    timings: Timings
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+
+class Timings(_message.Message):
+    __slots__ = ("accept_time", "start_time", "finish_time")
+    ACCEPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    accept_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    finish_time: _timestamp_pb2.Timestamp
+    def __init__(self, accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,32 @@
+"""All that lives in Redis: lanes of queued jobs, job records, results, and who is alive."""
+
+from pullback.broker.abandoning import Abandoner
+from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
+from pullback.broker.connect import connect, connect_async
+from pullback.broker.draining import LaneDrain
+from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
+from pullback.broker.results import ResultReader
+from pullback.broker.slots import Heard, Slot
+from pullback.broker.sweeping import Sweeper
+from pullback.broker.tuning import BEAT_SECONDS, CELERY_TRANSPORT_OPTIONS
+
+__all__ = [
+    "BEAT_SECONDS",
+    "CELERY_TRANSPORT_OPTIONS",
+    "Abandoner",
+    "Accepted",
+    "Acceptor",
+    "Answer",
+    "FinishedJob",
+    "Heard",
+    "Known",
+    "LaneDrain",
+    "NewJob",
+    "ResultReader",
+    "Slot",
+    "Sweeper",
+    "TakenJob",
+    "connect",
+    "connect_async",
+    "new_job",
+]

@@ -1,0 +1,66 @@
+"""What travels between gateway and drain: a job on its way in, and an outcome on its way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from pullback.contract.names import DEVICE_CLASSES, lane_key
+
+if TYPE_CHECKING:
+    from pullback.contract.lifecycle import State
+    from pullback.v1 import evaluation_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """An evaluation to accept.
+
+    Attributes:
+        job_id: its identity, which is the caller's request id where there is one.
+        lane: the lane of the device asked for; empty for whatever is alive.
+        timeout_ms: from acceptance to answer.
+        digest: tells a repeated request from another one under the same id.
+        payload: the serialised `Evaluation`.
+    """
+
+    job_id: str
+    lane: str
+    timeout_ms: int
+    digest: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakenJob:
+    """A job as a drain reads it from its lane.
+
+    Times are in ms by the clock of Redis. The payload is empty where it was too long for the lane; `LaneDrain.payload`
+    fetches it.
+    """
+
+    entry: bytes
+    job_id: str
+    attempt: int
+    deadline_ms: int
+    accepted_ms: int
+    digest: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """A taken job with its terminal state and serialised `EvaluateOutcome`."""
+
+    job: TakenJob
+    state: State
+    outcome: bytes
+
+
+def new_job(job_id: str, evaluation: evaluation_pb2.Evaluation, timeout_ms: int) -> NewJob:
+    """Makes a job of a checked evaluation."""
+    # Deterministic, because maps are otherwise written in any order and the digest would differ between equal requests.
+    payload = evaluation.SerializeToString(deterministic=True)
+    lane = lane_key(DEVICE_CLASSES[evaluation.device]) if evaluation.device else ""
+    return NewJob(job_id, lane, timeout_ms, blake2b(payload, digest_size=16).digest(), payload)

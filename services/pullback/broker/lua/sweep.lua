@@ -1,0 +1,88 @@
+#!lua flags=allow-oom
+-- Puts the jobs of dead drains back on their lane, fails those that lost too many, and finds lanes that need a wake-up.
+--
+-- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua.
+--   Written too, by names that the entries hold: job records (hash) and results:<gateway> (stream; see finish.lua).
+-- ARGV: group, prefix of job records, prefix of results streams, most attempts, outcome of a job that had them all,
+--   life of a wake-up in ms, life of the lock in ms, the sweeper's name.
+--
+-- Returns {entries put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
+
+local lane, drains, nodes, lock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local group, records, results = ARGV[1], ARGV[2], ARGV[3]
+local most, lost, wake_life = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local lock_life, sweeper = ARGV[7], ARGV[8]
+local SWEEP_AT_ONCE = 500
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function fail(key, record, id)
+  redis.call('HSET', key, 'state', 'F', 'outcome', lost)
+  redis.call('HDEL', key, 'evaluation')
+  for gateway in string.gmatch(record[2], '[^,]+') do
+    redis.call('XADD', results .. gateway, '*', id, lost)
+  end
+end
+
+local function put_back(entry)
+  local found = redis.call('XRANGE', lane, entry, entry)[1]
+  if found then
+    local fields = {}
+    for i = 1, #found[2], 2 do
+      fields[found[2][i]] = found[2][i + 1]
+    end
+    local key = records .. fields.job
+    local record = redis.call('HMGET', key, 'state', 'to', 'digest')
+    if record[1] == 'Q' and record[3] == fields.digest then
+      local attempt = tonumber(fields.attempt) + 1
+      if attempt > most then
+        fail(key, record, fields.job)
+      else
+        local again = redis.call('XADD', lane, '*', 'job', fields.job, 'attempt', attempt, 'deadline', fields.deadline,
+          'accepted', fields.accepted, 'digest', fields.digest, 'evaluation', fields.evaluation)
+        redis.call('HSET', key, 'entry', again)
+      end
+    end
+  end
+  redis.call('XACK', lane, group, entry)
+  redis.call('XDEL', lane, entry)
+end
+
+local function sweep(consumer)
+  local name, count = consumer[1], tonumber(consumer[2])
+  if redis.call('ZSCORE', drains, name) then
+    return 0
+  end
+  local pending = redis.call('XPENDING', lane, group, '-', '+', SWEEP_AT_ONCE, name)
+  for _, entry in ipairs(pending) do
+    put_back(entry[1])
+  end
+  if count <= SWEEP_AT_ONCE then
+    redis.call('XGROUP', 'DELCONSUMER', lane, group, name)
+  end
+  return #pending
+end
+
+local holder = redis.call('GET', lock)
+if holder and holder ~= sweeper then
+  return { -1, 0 }
+end
+redis.call('SET', lock, sweeper, 'PX', lock_life)
+if redis.call('EXISTS', lane) == 0 then
+  return { 0, 0 }
+end
+
+redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
+local swept = 0
+for _, consumer in ipairs(redis.call('XPENDING', lane, group)[4] or {}) do
+  swept = swept + sweep(consumer)
+end
+
+-- Work that nobody reads: its drain died, or the wake-up was lost on its way.
+local waiting = redis.call('XLEN', lane) - redis.call('XPENDING', lane, group)[1]
+if waiting > 0 and redis.call('ZCARD', drains) == 0 and redis.call('ZCOUNT', nodes, '(' .. now, '+inf') > 0 then
+  redis.call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':sweep')
+  return { swept, 1 }
+end
+return { swept, 0 }

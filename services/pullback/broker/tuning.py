@@ -1,0 +1,49 @@
+"""Times and sizes that the broker's two sides must agree on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pullback.contract.names import PREFIX
+
+#: How often a worker slot says that it is alive, in seconds.
+BEAT_SECONDS = 1.0
+
+#: A drain that has been silent for this long is dead, and its jobs go back to the lane. In ms; some beats may get lost.
+DRAIN_LIFE_MS = 4_000
+
+#: A worker slot that has been silent for this long no longer serves its device. In ms; longer than a worker takes to
+#: restart, so that a crash does not turn callers away.
+SLOT_LIFE_MS = 15_000
+
+#: How long a wake-up may take until it counts as lost, in ms.
+WAKE_LIFE_MS = 3_000
+
+#: How often the sweeper looks, in seconds, and how long its lock outlives it, in ms.
+SWEEP_SECONDS = 1.0
+SWEEPER_LOCK_MS = 3_000
+
+#: How often a job may lose its worker, the last time included.
+MOST_ATTEMPTS = 5
+
+#: Evaluations up to this many bytes travel in the lane; longer ones wait in the job record until a drain is at them.
+INLINE_EVALUATION_BYTES = 65_536
+
+#: Outcomes up to this many bytes travel in the results stream; longer ones are fetched from the job record.
+INLINE_OUTCOME_BYTES = 65_536
+
+#: Entries kept in a gateway's results stream, and how long it outlives its last entry, in ms. An entry that is trimmed
+#: before it was read is found again by the waiting side's own look at the job record.
+RESULTS_KEPT = 1_000
+RESULTS_LIFE_MS = 600_000
+
+#: Celery over Redis: keys under our own prefix, one list for a queue, and no waiting without an end on a dead socket.
+CELERY_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "global_keyprefix": f"{PREFIX}celery:",
+    "priority_steps": [0],
+    "socket_timeout": 10.0,
+    "socket_connect_timeout": 2.0,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "visibility_timeout": 60,
+}

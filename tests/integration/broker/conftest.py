@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from pullback.broker import (
+    Abandoner,
+    Acceptor,
+    FinishedJob,
+    LaneDrain,
+    ResultReader,
+    Slot,
+    Sweeper,
+    connect,
+    connect_async,
+    new_job,
+)
+from pullback.contract.lifecycle import State
+from pullback.contract.names import lane_key
+from pullback.contract.tensors import encode
+from pullback.v1 import evaluation_pb2
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Iterable
+
+    from pullback.broker import Answer, NewJob, TakenJob
+
+LANE = lane_key("cpu")
+RETENTION_MS = 60_000
+
+
+def job(value: float = 1.0, job_id: str = "", *, device: Any = 0, timeout_ms: int = 30_000) -> NewJob:
+    """Makes a job whose evaluation is told apart by one number."""
+    evaluation = evaluation_pb2.Evaluation(
+        program="y = x", inputs={"x": encode(np.float64(value))}, device=device
+    )
+    return new_job(job_id or uuid4().hex, evaluation, timeout_ms)
+
+
+def succeed(jobs: Iterable[TakenJob], outcome: bytes = b"outcome") -> list[FinishedJob]:
+    """Finishes taken jobs, each with the same outcome."""
+    return [FinishedJob(taken, State.SUCCEEDED, outcome) for taken in jobs]
+
+
+@dataclass
+class Broker:
+    """Both sides of the broker over one empty Redis.
+
+    Attributes:
+        woken: lanes for which a wake-up was asked.
+    """
+
+    url: str
+    redis: Any
+    sync: Any
+    woken: list[str] = field(default_factory=list)
+
+    def acceptor(self, gateway: str = "gateway") -> Acceptor:
+        """Makes the accepting side of one gateway."""
+        return Acceptor(self.redis, gateway, retention_ms=RETENTION_MS, wake=self.woken.append)
+
+    async def accept(self, *jobs: NewJob, gateway: str = "gateway") -> list[Answer]:
+        """Accepts jobs in one script and gives the answers."""
+        import asyncio
+
+        acceptor = self.acceptor(gateway)
+        futures: list[asyncio.Future[Answer]] = []
+        for each in jobs:
+            future = asyncio.get_running_loop().create_future()
+            futures.append(future)
+            acceptor.accept(each, future.set_result)
+        return [await future for future in futures]
+
+    def slot(self, device: str = "cpu") -> Slot:
+        """Makes a worker slot that is alive."""
+        slot = Slot(self.sync, device, uuid4().hex)
+        slot.beat()
+        return slot
+
+    def drain(self, lane: str = LANE) -> LaneDrain:
+        """Makes a drain that is alive."""
+        drain = LaneDrain(self.sync, lane, uuid4().hex)
+        drain.join()
+        return drain
+
+    def sweeper(self, gateway: str = "gateway") -> Sweeper:
+        """Makes a gateway's sweeper."""
+        return Sweeper(self.redis, gateway, self.woken.append)
+
+    def abandoner(self, gateway: str = "gateway") -> Abandoner:
+        """Makes a gateway's abandoner."""
+        return Abandoner(self.redis, gateway)
+
+    def reader(self, seen: asyncio.Queue[tuple[str, bytes]], gateway: str = "gateway") -> ResultReader:
+        """Makes a gateway's reader of results."""
+        blocking = connect_async(self.url, blocking_seconds=5)
+        return ResultReader(blocking, self.redis, gateway, lambda *outcome: seen.put_nowait(outcome))
+
+    def kill(self, drain: LaneDrain) -> None:
+        """Makes a drain look as if it had been silent for too long."""
+        self.sync.zrem(f"{drain.lane}:drains", drain.name)
+
+
+@pytest.fixture
+async def broker(redis_url: str) -> AsyncIterator[Broker]:
+    """An empty Redis with both sides connected."""
+    sync = connect(redis_url, blocking_seconds=5)
+    redis = connect_async(redis_url)
+    sync.flushall()
+    yield Broker(redis_url, redis, sync)
+    await redis.aclose()
+    sync.close()

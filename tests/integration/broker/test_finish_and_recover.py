@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from google.rpc import code_pb2
+
+from pullback.broker import Accepted, Known, Slot
+from pullback.broker.tuning import INLINE_OUTCOME_BYTES, MOST_ATTEMPTS
+from pullback.contract.names import SWEEPER_LOCK, job_key, results_key
+from pullback.v1 import gradient_pb2
+from tests.integration.broker.conftest import LANE, job, succeed
+
+if TYPE_CHECKING:
+    from tests.integration.broker.conftest import Broker
+
+Seen = asyncio.Queue[tuple[str, bytes]]
+
+
+async def test_an_outcome_reaches_the_gateway_that_asked(broker: Broker) -> None:
+    """The reader delivers id and outcome once, and the lane is empty afterwards."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    drain = broker.drain()
+    drain.finish(succeed(drain.take(10, 1000), b"done"))
+    seen: Seen = asyncio.Queue()
+    reading = asyncio.create_task(broker.reader(seen).run())
+    assert await seen.get() == ("a", b"done")
+    reading.cancel()
+    assert broker.sync.xlen(LANE) == 0
+    assert broker.sync.xpending(LANE, "drains")["pending"] == 0
+
+
+async def test_every_gateway_that_joined_is_told(broker: Broker) -> None:
+    """Two gateways that wait for the same request both get its outcome."""
+    broker.slot()
+    await broker.accept(job(1.0, "same"), gateway="one")
+    await broker.accept(job(1.0, "same"), gateway="two")
+    drain = broker.drain()
+    drain.finish(succeed(drain.take(10, 1000)))
+    assert broker.sync.xlen(results_key("one")) == broker.sync.xlen(results_key("two")) == 1
+
+
+async def test_a_long_outcome_is_fetched_from_the_record(broker: Broker) -> None:
+    """What is too long for the results stream arrives all the same."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    drain = broker.drain()
+    long = b"y" * (INLINE_OUTCOME_BYTES + 1)
+    drain.finish(succeed(drain.take(1, 1000), long))
+    seen: Seen = asyncio.Queue()
+    reading = asyncio.create_task(broker.reader(seen).run())
+    assert await seen.get() == ("a", long)
+    reading.cancel()
+
+
+async def test_a_terminal_state_is_never_overwritten(broker: Broker) -> None:
+    """The second of two drains that finish the same job changes nothing and tells nobody."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    drain = broker.drain()
+    taken = drain.take(1, 1000)
+    assert drain.finish(succeed(taken, b"first")) == 1
+    assert drain.finish(succeed(taken, b"second")) == 0
+    assert await broker.accept(job(1.0, "a")) == [Known(b"first")]
+    assert broker.sync.xlen(results_key("gateway")) == 1
+
+
+async def test_a_dead_drains_jobs_go_to_another(broker: Broker) -> None:
+    """What a dead drain held is put back with one more attempt, and a drain is woken."""
+    broker.slot()
+    await broker.accept(job(job_id="a"), job(job_id="b"))
+    dead = broker.drain()
+    dead.take(2, 1000)
+    broker.kill(dead)
+    broker.woken.clear()
+    assert await broker.sweeper().sweep("cpu") == 2
+    assert broker.woken == [LANE]
+    taken = broker.drain().take(10, 1000)
+    assert [(each.job_id, each.attempt) for each in taken] == [("a", 2), ("b", 2)]
+
+
+async def test_a_living_drains_jobs_are_left_alone(broker: Broker) -> None:
+    """However long a job takes, it is not taken from a drain that shows signs of life."""
+    broker.slot()
+    await broker.accept(job())
+    broker.drain().take(1, 1000)
+    assert await broker.sweeper().sweep("cpu") == 0
+
+
+async def test_a_late_finish_of_a_swept_job_counts_once(broker: Broker) -> None:
+    """A drain thought dead that finishes after all answers the job; the second run changes nothing."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    slow = broker.drain()
+    first = slow.take(1, 1000)
+    broker.kill(slow)
+    await broker.sweeper().sweep("cpu")
+    assert slow.finish(succeed(first, b"late")) == 1
+    other = broker.drain()
+    assert other.finish(succeed(other.take(1, 1000), b"again")) == 0
+    assert broker.sync.xlen(LANE) == 0
+
+
+async def test_a_job_that_loses_every_worker_fails(broker: Broker) -> None:
+    """After the last attempt the caller gets INTERNAL, and the lane is free of the job."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    sweeper = broker.sweeper()
+    for _ in range(MOST_ATTEMPTS):
+        drain = broker.drain()
+        drain.take(1, 1000)
+        broker.kill(drain)
+        await sweeper.sweep("cpu")
+    (known,) = await broker.accept(job(1.0, "a"))
+    assert isinstance(known, Known)
+    assert gradient_pb2.EvaluateOutcome.FromString(known.outcome).error.code == code_pb2.INTERNAL
+    assert broker.sync.xlen(LANE) == 0
+    assert broker.sync.xlen(results_key("gateway")) == 1
+
+
+async def test_a_lost_wake_up_is_sent_again(broker: Broker) -> None:
+    """A lane with work and no drain is woken by the sweeper."""
+    broker.slot()
+    await broker.accept(job())
+    broker.sync.delete(f"{LANE}:drains")
+    broker.woken.clear()
+    await broker.sweeper().sweep("cpu")
+    assert broker.woken == [LANE]
+
+
+async def test_one_gateway_sweeps_at_a_time(broker: Broker) -> None:
+    """The second sweeper does nothing while the first holds the lock, and takes over when it is gone."""
+    assert await broker.sweeper("one").sweep("cpu") == 0
+    assert await broker.sweeper("two").sweep("cpu") == -1
+    broker.sync.delete(SWEEPER_LOCK)
+    assert await broker.sweeper("two").sweep("cpu") == 0
+
+
+async def test_a_queued_job_that_nobody_waits_for_is_forgotten(broker: Broker) -> None:
+    """Giving up a queued job empties the lane and frees its id for another evaluation."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    await broker.abandoner().abandon(["a"])
+    assert broker.sync.xlen(LANE) == 0
+    assert await broker.accept(job(2.0, "a")) == [Accepted()]
+
+
+async def test_a_running_job_that_nobody_waits_for_is_named_to_its_drain(broker: Broker) -> None:
+    """The drain hears of it at its next beat, once."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    drain = broker.drain()
+    drain.take(1, 1000)
+    await broker.abandoner().abandon(["a"])
+    slot = Slot(broker.sync, "cpu", "slot")
+    assert slot.beat(LANE, drain.name).cancelled == ("a",)
+    assert slot.beat(LANE, drain.name).cancelled == ()
+
+
+async def test_a_job_that_another_gateway_waits_for_goes_on(broker: Broker) -> None:
+    """Only the last gateway to leave gives a job up."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"), gateway="one")
+    await broker.accept(job(1.0, "a"), gateway="two")
+    await broker.abandoner("one").abandon(["a"])
+    assert broker.sync.xlen(LANE) == 1
+    await broker.abandoner("two").abandon(["a"])
+    assert broker.sync.xlen(LANE) == 0
+
+
+async def test_a_forgotten_jobs_outcome_is_not_given_to_its_ids_next_owner(broker: Broker) -> None:
+    """An outcome of the first evaluation under an id never answers the second."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    drain = broker.drain()
+    first = drain.take(1, 1000)
+    await broker.abandoner().abandon(["a"])
+    await broker.accept(job(2.0, "a"))
+    assert drain.finish(succeed(first, b"of the first")) == 0
+    assert broker.sync.hget(job_key("a"), "state") == b"Q"
+
+
+async def test_a_drain_stays_while_work_waits(broker: Broker) -> None:
+    """Work that came in at the last moment keeps an idle drain; one that must go wakes the next."""
+    broker.slot()
+    drain = broker.drain()
+    await broker.accept(job())
+    assert drain.leave(in_any_case=False) == "stay"
+    assert drain.leave(in_any_case=True) == "wake"
+    other = broker.drain()
+    other.finish(succeed(other.take(1, 1000)))
+    assert other.leave(in_any_case=False) == "left"
+
+
+async def test_a_lane_that_redis_lost_is_made_again(broker: Broker) -> None:
+    """A drain survives a Redis that came back empty."""
+    broker.slot()
+    drain = broker.drain()
+    broker.sync.flushall()
+    assert drain.take(1, 10) == []
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    assert [each.job_id for each in drain.take(1, 1000)] == ["a"]
