@@ -3,6 +3,8 @@
 --
 -- KEYS: 1 lane (stream; made here with its group where it is missing), 2 drains (sorted set); see accept.lua.
 -- ARGV: group, drain, life in ms.
+--
+-- Returns now in ms.
 
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')

@@ -1,0 +1,147 @@
+"""What the gateway refuses without torch: wrong fields, wrong tensors, wrong programs."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
+from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
+from pullback.contract.program import check_names, compile_program, valid_name
+from pullback.contract.tensors import check_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pullback.contract.limits import Limits
+    from pullback.v1 import evaluation_pb2
+
+# Programs remembered with their verdict, and input names: a hot loop sends one program a hundred thousand times.
+VERDICTS = 512
+NAMES = 4_096
+
+# Programs of at most this many characters are parsed in the event loop, which takes about a millisecond; longer
+# ones in a thread, so that health is answered meanwhile.
+PARSED_AT_ONCE = 4_096
+
+
+class Checker:
+    """Checks evaluations against one set of limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._verdict = lru_cache(VERDICTS)(self._judge)
+        self._name_fault = lru_cache(NAMES)(valid_name)
+
+    async def check(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        """Checks everything that can be known without running the program.
+
+        Raises:
+            PullbackError: the first fault, with the path of its field.
+        """
+        if len(evaluation.program) > PARSED_AT_ONCE:
+            await asyncio.to_thread(self.check_now, evaluation)
+        else:
+            self.check_now(evaluation)
+
+    def check_now(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        """Checks as `check` does, without ever yielding."""
+        self._check_counts(evaluation)
+        inputs = evaluation.inputs
+        size = 0
+        for name in inputs:
+            fault = self._name_fault(name)
+            if fault:
+                raise InvalidArgument(fault, field=f'inputs["{shown(name)}"]')
+            tensor = inputs[name]
+            check_tensor(f'inputs["{name}"]', tensor, self._limits)
+            size += len(tensor.data)
+        if size > self._limits.input_bytes:
+            raise _too_much("inputs", "bytes", size, self._limits.input_bytes)
+        for name in evaluation.cotangents:
+            if self._name_fault(name) and name != "result":
+                raise InvalidArgument("is not a name", field=f'cotangents["{shown(name)}"]')
+            check_tensor(f'cotangents["{name}"]', evaluation.cotangents[name], self._limits)
+        if evaluation.device and evaluation.device not in DEVICE_CLASSES:
+            raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
+        verdict = self._verdict(
+            evaluation.program, tuple(sorted(inputs)), tuple(evaluation.outputs), tuple(evaluation.wrt)
+        )
+        if verdict is not None:
+            raise verdict.with_traceback(None)
+
+    def _check_counts(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        limits = self._limits
+        for field, found, limit in (
+            ("inputs", len(evaluation.inputs), limits.inputs),
+            ("outputs", len(evaluation.outputs), limits.outputs),
+            ("wrt", len(evaluation.wrt), limits.wrt),
+        ):
+            if found > limit:
+                raise _too_much(field, "names", found, limit)
+
+    def _judge(
+        self, source: str, inputs: tuple[str, ...], outputs: tuple[str, ...], wrt: tuple[str, ...]
+    ) -> PullbackError | None:
+        try:
+            check_names(compile_program(source, self._limits), inputs, outputs, wrt)
+        except PullbackError as error:
+            return error
+        return None
+
+
+def check_request_id(request_id: str, *, required: bool) -> None:
+    """Checks the name of an attempt.
+
+    Raises:
+        InvalidArgument: it is missing, too long, or has other characters than are allowed.
+    """
+    if not request_id and required:
+        raise InvalidArgument("is required on a stream, to tell the outcomes apart", field="request_id")
+    if request_id and not REQUEST_ID.fullmatch(request_id):
+        raise InvalidArgument(
+            f"{shown(request_id)!r} is not 1 to 128 characters from A-Z a-z 0-9 . _ : -", field="request_id"
+        )
+
+
+def timeout_ms(
+    evaluation: evaluation_pb2.Evaluation, call_seconds: float | None, default: float, most: float
+) -> int:
+    """Gives the time limit of an evaluation in ms: the shortest of its own, the call's and the service's.
+
+    Raises:
+        InvalidArgument: its own is not above zero.
+    """
+    seconds = default
+    if evaluation.HasField("timeout"):
+        seconds = evaluation.timeout.seconds + evaluation.timeout.nanos / 1e9
+        if seconds <= 0:
+            raise InvalidArgument(f"{seconds} s is not above zero", field="timeout")
+    if call_seconds is not None:
+        seconds = min(seconds, call_seconds)
+    return max(1, int(min(seconds, most) * 1000))
+
+
+def shown(text: str, most: int = 60) -> str:
+    """Shortens and escapes a caller's text for a message."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return plain if len(plain) <= most else plain[:most] + "..."
+
+
+def _too_much(field: str, what: str, found: int, limit: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"{found:,} {what}, but the limit is {limit:,}",
+        field=field,
+        metadata={"limit": str(limit), "estimate": str(found)},
+    )
+
+
+def limit_on_requests(requests: Sequence[object], most: int) -> None:
+    """Checks how many evaluations come in one message of a stream.
+
+    Raises:
+        LimitExceeded: too many.
+    """
+    if len(requests) > most:
+        raise _too_much("requests", "evaluations in one message", len(requests), most)

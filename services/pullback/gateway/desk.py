@@ -1,0 +1,163 @@
+"""Who waits for what: the table between calls, which come and go, and jobs, which live in Redis.
+
+Strategy: a call leaves a ticket and is called back, once, with an outcome. Everything here runs in the event loop
+and never waits, so a call that is cancelled at any moment leaves nothing half done: it withdraws its ticket, and a
+job that no ticket asks for any more is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pullback.broker import Accepted, Known
+from pullback.contract.errors import DeadlineExceeded, Overloaded, PullbackError, QueueUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pullback.broker import Abandoner, Acceptor, Answer, NewJob, ResultReader
+
+log = logging.getLogger(__name__)
+
+#: What a call is told: a serialised `EvaluateOutcome`, or why there is none.
+Outcome = bytes | PullbackError
+
+# How often overdue tickets are looked for, in seconds.
+WATCH_SECONDS = 0.25
+
+# A worker answers at the deadline; this much later, in seconds, the gateway does so in its place.
+OVERDUE_SECONDS = 0.5
+
+# How long a ticket waits until its job's record is looked at, and between two looks, in seconds. Only a results stream
+# that was trimmed or lost makes this necessary.
+LOOK_SECONDS = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One call's claim to one job's outcome."""
+
+    job_id: str
+    deliver: Callable[[Outcome], None]
+    overdue: float
+    next_look: float
+    open: bool = field(default=True)
+    accepted: bool = field(default=False)
+    withdrawn: bool = field(default=False)
+
+
+class Desk:
+    """All tickets of one gateway."""
+
+    def __init__(self, acceptor: Acceptor, abandoner: Abandoner, *, max_in_flight: int) -> None:
+        self._acceptor = acceptor
+        self._abandoner = abandoner
+        self._max_in_flight = max_in_flight
+        self._tickets: dict[str, list[Ticket]] = {}
+        self._clock = asyncio.get_running_loop().time
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.stopping = False
+
+    def __len__(self) -> int:
+        """Counts the jobs that are waited for."""
+        return len(self._tickets)
+
+    def submit(self, job: NewJob, deliver: Callable[[Outcome], None]) -> Ticket:
+        """Queues a job and promises its outcome to `deliver`, exactly once, unless the ticket is withdrawn.
+
+        Raises:
+            Overloaded: too many jobs are waited for.
+        """
+        if len(self._tickets) >= self._max_in_flight:
+            raise Overloaded(f"{self._max_in_flight:,} evaluations are in flight here, which is the limit")
+        now = self._clock()
+        ticket = Ticket(
+            job.job_id, deliver, now + job.timeout_ms / 1000 + OVERDUE_SECONDS, now + LOOK_SECONDS
+        )
+        self._tickets.setdefault(job.job_id, []).append(ticket)
+        self._acceptor.accept(job, lambda answer: self._answered(ticket, answer))
+        return ticket
+
+    def _answered(self, ticket: Ticket, answer: Answer) -> None:
+        match answer:
+            case Accepted():
+                ticket.accepted = True
+                if ticket.withdrawn and ticket.job_id not in self._tickets:
+                    self._abandon([ticket.job_id])
+            case Known(outcome):
+                self._close(ticket, outcome)
+            case error:
+                self._close(ticket, error)
+
+    def delivered(self, job_id: str, outcome: bytes) -> None:
+        """Hands a finished job's outcome to all who wait for it."""
+        for ticket in self._tickets.pop(job_id, ()):
+            ticket.open = False
+            ticket.deliver(outcome)
+
+    def _close(self, ticket: Ticket, outcome: Outcome) -> None:
+        if ticket.open:
+            self._remove(ticket)
+            ticket.deliver(outcome)
+
+    def _remove(self, ticket: Ticket) -> None:
+        ticket.open = False
+        others = self._tickets[ticket.job_id]
+        others.remove(ticket)
+        if not others:
+            del self._tickets[ticket.job_id]
+
+    def withdraw(self, tickets: Iterable[Ticket]) -> None:
+        """Takes back tickets whose callers went away, and gives up the jobs that nobody else waits for.
+
+        While the gateway stops, jobs go on: their callers will ask another gateway under the same id.
+        """
+        given_up = []
+        for ticket in tickets:
+            if ticket.open:
+                self._remove(ticket)
+                ticket.withdrawn = True
+                if ticket.accepted and ticket.job_id not in self._tickets:
+                    given_up.append(ticket.job_id)
+        self._abandon(given_up)
+
+    def _abandon(self, job_ids: list[str]) -> None:
+        if job_ids and not self.stopping:
+            task = asyncio.get_running_loop().create_task(self._abandoner.abandon(job_ids))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def watch(self, reader: ResultReader) -> None:
+        """Answers overdue tickets and finds outcomes whose notice was lost, until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = self._clock()
+            tickets = [ticket for some in self._tickets.values() for ticket in some]
+            overdue = [ticket for ticket in tickets if ticket.overdue <= now]
+            for ticket in overdue:
+                ticket.deliver(DeadlineExceeded("the evaluation did not finish within its time limit"))
+            self.withdraw(overdue)
+            await self._look(
+                reader, [ticket for ticket in tickets if ticket.open and ticket.next_look <= now]
+            )
+
+    async def _look(self, reader: ResultReader, tickets: list[Ticket]) -> None:
+        for ticket in tickets:
+            ticket.next_look = self._clock() + LOOK_SECONDS
+        late = {ticket.job_id for ticket in tickets if ticket.accepted}
+        if not late:
+            return
+        try:
+            gone = await reader.look(sorted(late))
+        except (RedisError, OSError):
+            return
+        for job_id in gone:
+            log.error("the record of an accepted job is gone")
+            error = QueueUnavailable("the queue lost the evaluation; send it again")
+            for ticket in list(self._tickets.get(job_id, ())):
+                self._close(ticket, error)

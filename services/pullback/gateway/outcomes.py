@@ -1,0 +1,94 @@
+"""One stream's outcomes between the desk, which has them one by one, and the wire, which likes them by the hundred."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pullback.contract.errors import PullbackError
+from pullback.contract.status import to_status
+from pullback.v1 import gradient_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pullback.gateway.desk import Outcome, Ticket
+
+# Outcomes and bytes in one message. Other people's clients refuse messages of more than 4 MiB unless told otherwise.
+OUTCOMES_AT_ONCE = 1_024
+BYTES_AT_ONCE = 1 * 2**20
+
+# Evaluations in flight on one stream, above which no more are read from it; gRPC then holds the caller back.
+MOST_IN_FLIGHT = 8_192
+
+
+class OutcomeStream:
+    """The evaluations in flight on one stream, and the outcomes that wait to be sent."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[str, Ticket | None] = {}
+        self._ready: list[tuple[str, Outcome]] = []
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._closed = False
+
+    def __contains__(self, request_id: str) -> bool:
+        return request_id in self._tickets
+
+    def expect(self, request_id: str) -> Callable[[Outcome], None]:
+        """Counts a request as in flight, and gives what to call with its outcome."""
+        self._tickets[request_id] = None
+
+        def deliver(outcome: Outcome) -> None:
+            self._tickets.pop(request_id, None)
+            self._ready.append((request_id, outcome))
+            self._news.set()
+
+        return deliver
+
+    def ticket(self, request_id: str, ticket: Ticket) -> None:
+        """Keeps the ticket of a request, to be withdrawn when the stream ends early."""
+        if request_id in self._tickets:
+            self._tickets[request_id] = ticket
+
+    def tickets(self) -> list[Ticket]:
+        """Gives the tickets of what is in flight."""
+        return [ticket for ticket in self._tickets.values() if ticket]
+
+    def close(self) -> None:
+        """Says that no more requests will come."""
+        self._closed = True
+        self._news.set()
+
+    async def room(self) -> None:
+        """Waits until there is room for more requests."""
+        while len(self._tickets) >= MOST_IN_FLIGHT:
+            self._room.clear()
+            await self._room.wait()
+
+    async def responses(self) -> AsyncIterator[pb.EvaluateStreamResponse]:
+        """Gives the messages to send, until the stream is closed and nothing is in flight."""
+        while self._ready or self._tickets or not self._closed:
+            if not self._ready:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            yield self._message()
+            self._room.set()
+
+    def _message(self) -> pb.EvaluateStreamResponse:
+        response = pb.EvaluateStreamResponse()
+        size = taken = 0
+        for request_id, outcome in self._ready[:OUTCOMES_AT_ONCE]:
+            if isinstance(outcome, PullbackError):
+                response.outcomes.add(request_id=request_id, error=to_status(outcome))
+            else:
+                size += len(outcome)
+                if taken and size > BYTES_AT_ONCE:
+                    break
+                message = response.outcomes.add()
+                message.ParseFromString(outcome)
+                message.request_id = request_id
+            taken += 1
+        del self._ready[:taken]
+        return response

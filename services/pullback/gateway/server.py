@@ -1,0 +1,121 @@
+"""Puts a gateway together, runs it, and takes it apart in an order that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from pullback.broker import Abandoner, Acceptor, ResultReader, Sweeper, connect_async
+from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
+from pullback.gateway.desk import Desk
+from pullback.gateway.interceptors import ErrorInterceptor
+from pullback.gateway.servicer import GradientServicer
+from pullback.gateway.waking import Waker
+from pullback.v1 import gradient_pb2, gradient_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pullback.gateway.settings import GatewaySettings
+
+log = logging.getLogger(__name__)
+
+SERVICE = gradient_pb2.DESCRIPTOR.services_by_name["GradientService"].full_name
+
+# The longest that a results read may block, in seconds; see broker/results.py.
+BLOCKING_SECONDS = 5.0
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two gateways on one port would share its calls without saying so.
+    ("grpc.so_reuseport", 0),
+    # Clients may ping an idle connection every 30 s without being sent away.
+    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+)
+
+
+async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None:
+    """Runs a gateway until SIGTERM or SIGINT.
+
+    Args:
+        settings: its settings.
+        ready: called with host:port when calls are answered.
+    """
+    gateway = uuid4().hex
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async with AsyncExitStack() as stack:
+        redis = connect_async(settings.redis_url)
+        blocking = connect_async(settings.redis_url, blocking_seconds=BLOCKING_SECONDS)
+        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(blocking.aclose)
+        waker = Waker(settings.redis_url)
+        stack.callback(waker.close)
+
+        acceptor = Acceptor(
+            redis, gateway, retention_ms=int(settings.retention_seconds * 1000), wake=waker.wake
+        )
+        desk = Desk(acceptor, Abandoner(redis, gateway), max_in_flight=settings.max_in_flight)
+        reader = ResultReader(blocking, redis, gateway, desk.delivered)
+        interceptor = ErrorInterceptor()
+        server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
+        servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
+        gradient_pb2_grpc.add_GradientServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+        checks = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        if settings.reflection:
+            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+        port = server.add_insecure_port(settings.listen)
+
+        for work in (
+            reader.run(),
+            desk.watch(reader),
+            Sweeper(redis, gateway, waker.wake).run(),
+            _report_health(checks, reader),
+        ):
+            stack.push_async_callback(_end, loop.create_task(work))
+        await server.start()
+        ready(f"{settings.listen.rpartition(':')[0]}:{port}")
+
+        await stop.wait()
+        log.info("stopping: %d evaluations in flight", len(desk))
+        await checks.enter_graceful_shutdown()
+        interceptor.stopping = True
+        desk.stopping = True
+        servicer.stop()
+        await server.stop(settings.stop_grace_seconds)
+
+
+def _options(settings: GatewaySettings) -> list[tuple[str, int]]:
+    return [*_OPTIONS, ("grpc.enable_channelz", int(settings.channelz))]
+
+
+async def _report_health(checks: health.aio.HealthServicer, reader: ResultReader) -> None:
+    # The server as a whole is healthy without its queue, so that nobody restarts it for that; the service is not.
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+    await checks.set("", serving)
+    await checks.set(SERVICE, not_serving)
+    while True:
+        await reader.connected.wait()
+        await checks.set(SERVICE, serving)
+        await reader.disconnected.wait()
+        await checks.set(SERVICE, not_serving)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

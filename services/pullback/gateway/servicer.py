@@ -1,0 +1,141 @@
+"""The three RPCs of `GradientService`."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pullback.broker import new_job
+from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
+from pullback.contract.status import from_status
+from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
+from pullback.gateway.outcomes import OutcomeStream
+from pullback.gateway.program import check_program
+from pullback.v1 import gradient_pb2 as pb
+from pullback.v1 import gradient_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import grpc
+
+    from pullback.broker import NewJob
+    from pullback.contract.limits import Limits
+    from pullback.gateway.desk import Desk, Outcome
+    from pullback.gateway.settings import GatewaySettings
+
+# Evaluations in one message of a stream.
+REQUESTS_AT_ONCE = 4_096
+
+
+class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
+    """Answers calls: checks what came, leaves a ticket at the desk, and waits."""
+
+    def __init__(self, desk: Desk, settings: GatewaySettings, limits: Limits) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._limits = limits
+        self._checker = Checker(limits)
+        self._streams: set[asyncio.Task[None]] = set()
+
+    def stop(self) -> None:
+        """Reads no more requests from open streams; they end when what is in flight on them is answered."""
+        for reading in self._streams:
+            reading.cancel()
+
+    async def Evaluate(  # noqa: N802 - the RPC's name
+        self, request: pb.EvaluateRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.EvaluateResponse:
+        """Evaluates one evaluation and waits for its result."""
+        check_request_id(request.request_id, required=False)
+        job = await self._admit(request, request.request_id or uuid4().hex, context.time_remaining())
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ticket = self._desk.submit(job, partial(_resolve, future))
+        try:
+            outcome = await future
+        finally:
+            self._desk.withdraw([ticket])
+        if isinstance(outcome, PullbackError):
+            raise outcome
+        return _response(pb.EvaluateOutcome.FromString(outcome))
+
+    async def EvaluateStream(  # noqa: N802 - the RPC's name
+        self,
+        request_iterator: AsyncIterator[pb.EvaluateStreamRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[pb.EvaluateStreamResponse]:
+        """Evaluates many evaluations and answers each as it finishes."""
+        stream = OutcomeStream()
+        reading = asyncio.create_task(self._read(request_iterator, stream, context))
+        self._streams.add(reading)
+        try:
+            async for response in stream.responses():
+                yield response
+            if reading.cancelled():
+                raise Stopping("this gateway is stopping; send what is unanswered again, and another one answers")
+            await reading
+        finally:
+            self._streams.discard(reading)
+            reading.cancel()
+            self._desk.withdraw(stream.tickets())
+
+    async def _read(
+        self,
+        requests: AsyncIterator[pb.EvaluateStreamRequest],
+        stream: OutcomeStream,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> None:
+        try:
+            async for message in requests:
+                limit_on_requests(message.requests, REQUESTS_AT_ONCE)
+                for request in message.requests:
+                    await self._begin(request, stream, context.time_remaining())
+                await stream.room()
+        finally:
+            stream.close()
+
+    async def _begin(
+        self, request: pb.EvaluateRequest, stream: OutcomeStream, call_seconds: float | None
+    ) -> None:
+        request_id = request.request_id
+        check_request_id(request_id, required=True)
+        if request_id in stream:
+            raise InvalidArgument(f"{request_id!r} is still in flight on this stream", field="request_id")
+        deliver = stream.expect(request_id)
+        try:
+            job = await self._admit(request, request_id, call_seconds)
+            stream.ticket(request_id, self._desk.submit(job, deliver))
+        except PullbackError as error:
+            deliver(error)
+
+    async def _admit(self, request: pb.EvaluateRequest, job_id: str, call_seconds: float | None) -> NewJob:
+        evaluation = request.evaluation
+        await self._checker.check(evaluation)
+        settings = self._settings
+        limit = timeout_ms(
+            evaluation, call_seconds, settings.default_timeout_seconds, settings.max_timeout_seconds
+        )
+        return new_job(job_id, evaluation, limit)
+
+    async def CheckProgram(  # noqa: N802 - the RPC's name
+        self,
+        request: pb.CheckProgramRequest,
+        context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - gRPC passes it
+    ) -> pb.CheckProgramResponse:
+        """Checks a program without running it."""
+        return await asyncio.to_thread(check_program, request, self._limits)
+
+
+def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    # A call that was just cancelled has not taken its ticket back yet.
+    if not future.done():
+        future.set_result(outcome)
+
+
+def _response(outcome: pb.EvaluateOutcome) -> pb.EvaluateResponse:
+    if outcome.HasField("error"):
+        error = from_status(outcome.error)
+        raise error or AssertionError(outcome.error.code)
+    return pb.EvaluateResponse(result=outcome.result)

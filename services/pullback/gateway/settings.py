@@ -1,0 +1,32 @@
+"""What an operator can set on a gateway."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GatewaySettings(BaseSettings):
+    """Settings of one gateway process, read once from ``PULLBACK_*`` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="PULLBACK_", frozen=True, extra="forbid")
+
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
+    listen: str = Field("127.0.0.1:50051", description="host:port to listen on; port 0 takes a free one")
+    default_timeout_seconds: float = Field(
+        30.0, gt=0, description="time limit of an evaluation that sets none"
+    )
+    max_timeout_seconds: float = Field(
+        300.0, gt=0, description="longest time limit that an evaluation may set"
+    )
+    retention_seconds: float = Field(
+        600.0, gt=0, description="how long a result is kept after its time limit"
+    )
+    max_in_flight: int = Field(
+        100_000, gt=0, description="evaluations that callers of this gateway may wait for"
+    )
+    stop_grace_seconds: float = Field(
+        10.0, ge=0, description="how long a stop waits for evaluations in flight"
+    )
+    reflection: bool = Field(default=True, description="whether clients may ask for the schema")
+    channelz: bool = Field(default=False, description="whether clients may ask for channel statistics")

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pullback.broker import Accepted, Known, NewJob
+from pullback.contract.errors import DeviceNotServed, Overloaded
+from pullback.gateway.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pullback.broker import Answer
+
+
+class FakeAcceptor:
+    """Keeps what it was asked until the test answers."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[NewJob, Callable[[Answer], None]]] = []
+
+    def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
+        self.asked.append((job, answer))
+
+    def answer(self, answer: Answer) -> None:
+        self.asked.pop(0)[1](answer)
+
+
+class FakeAbandoner:
+    """Notes what was given up."""
+
+    def __init__(self) -> None:
+        self.given_up: list[str] = []
+
+    async def abandon(self, job_ids: Sequence[str]) -> None:
+        self.given_up += job_ids
+
+
+class Office:
+    """A desk with both its neighbours faked."""
+
+    def __init__(self, max_in_flight: int = 10) -> None:
+        self.acceptor = FakeAcceptor()
+        self.abandoner = FakeAbandoner()
+        self.desk = Desk(self.acceptor, self.abandoner, max_in_flight=max_in_flight)  # type: ignore[arg-type]  # fakes
+        self.told: list[object] = []
+
+    def submit(self, job_id: str = "a") -> object:
+        return self.desk.submit(NewJob(job_id, "", 1000, b"", b""), self.told.append)
+
+    async def settle(self) -> None:
+        for task in list(self.desk._tasks):
+            await task
+
+
+async def test_an_outcome_is_delivered_once() -> None:
+    """The ticket is used up by its delivery; a second delivery finds nobody."""
+    office = Office()
+    office.submit()
+    office.acceptor.answer(Accepted())
+    office.desk.delivered("a", b"one")
+    office.desk.delivered("a", b"two")
+    assert office.told == [b"one"]
+    assert len(office.desk) == 0
+
+
+async def test_an_outcome_may_arrive_before_the_acceptance() -> None:
+    """The worker can be quicker than the answer of the accepting script."""
+    office = Office()
+    office.submit()
+    office.desk.delivered("a", b"quick")
+    office.acceptor.answer(Accepted())
+    await office.settle()
+    assert office.told == [b"quick"]
+    assert office.abandoner.given_up == []
+
+
+async def test_two_calls_for_one_request_share_its_outcome() -> None:
+    """Both tickets of one job are answered by one delivery."""
+    office = Office()
+    office.submit()
+    office.submit()
+    office.desk.delivered("a", b"both")
+    assert office.told == [b"both", b"both"]
+
+
+async def test_a_known_request_is_answered_at_once() -> None:
+    """The stored outcome of a finished request needs no worker."""
+    office = Office()
+    office.submit()
+    office.acceptor.answer(Known(b"kept"))
+    assert office.told == [b"kept"]
+
+
+async def test_a_refusal_reaches_the_caller() -> None:
+    """An error from the acceptor is the outcome, and the desk forgets the job."""
+    office = Office()
+    office.submit()
+    refusal = DeviceNotServed("no")
+    office.acceptor.answer(refusal)
+    assert office.told == [refusal]
+    assert len(office.desk) == 0
+
+
+async def test_a_withdrawn_job_is_given_up() -> None:
+    """When the only caller goes away, an accepted job is abandoned, and nobody is told."""
+    office = Office()
+    ticket = office.submit()
+    office.acceptor.answer(Accepted())
+    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    await office.settle()
+    office.desk.delivered("a", b"too late")
+    assert office.abandoner.given_up == ["a"]
+    assert office.told == []
+
+
+async def test_a_job_withdrawn_before_its_acceptance_is_given_up_after_it() -> None:
+    """A caller that goes away in between leaves no job behind."""
+    office = Office()
+    ticket = office.submit()
+    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    assert office.abandoner.given_up == []
+    office.acceptor.answer(Accepted())
+    await office.settle()
+    assert office.abandoner.given_up == ["a"]
+
+
+async def test_a_job_that_another_call_waits_for_is_not_given_up() -> None:
+    """Only the last ticket's withdrawal abandons a job."""
+    office = Office()
+    first, second = office.submit(), office.submit()
+    office.acceptor.answer(Accepted())
+    office.acceptor.answer(Accepted())
+    office.desk.withdraw([first])  # type: ignore[list-item]  # a ticket
+    await office.settle()
+    assert office.abandoner.given_up == []
+    office.desk.withdraw([second])  # type: ignore[list-item]  # a ticket
+    await office.settle()
+    assert office.abandoner.given_up == ["a"]
+
+
+async def test_while_the_gateway_stops_no_job_is_given_up() -> None:
+    """Callers that are sent away by a stop find their jobs again through another gateway."""
+    office = Office()
+    ticket = office.submit()
+    office.acceptor.answer(Accepted())
+    office.desk.stopping = True
+    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    await office.settle()
+    assert office.abandoner.given_up == []
+
+
+async def test_too_many_in_flight_are_refused_early() -> None:
+    """The job above the limit is refused with a time to wait, before Redis hears of it."""
+    office = Office(max_in_flight=1)
+    office.submit("a")
+    with pytest.raises(Overloaded) as caught:
+        office.submit("b")
+    assert caught.value.retry_seconds is not None
+    assert len(office.acceptor.asked) == 1

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+
+from google.rpc import code_pb2
+
+from pullback.contract.errors import InvalidArgument
+from pullback.gateway.outcomes import BYTES_AT_ONCE, OUTCOMES_AT_ONCE, OutcomeStream
+from pullback.v1 import evaluation_pb2
+from pullback.v1 import gradient_pb2 as pb
+
+
+def serialised(printed: str = "") -> bytes:
+    """A successful outcome as a worker writes it."""
+    return pb.EvaluateOutcome(result=evaluation_pb2.Result(printed=printed)).SerializeToString()
+
+
+async def collect(stream: OutcomeStream) -> list[pb.EvaluateStreamResponse]:
+    """Everything that a stream sends until it ends."""
+    return [response async for response in stream.responses()]
+
+
+async def test_every_request_has_exactly_one_outcome() -> None:
+    """Results and errors come under their own request ids."""
+    stream = OutcomeStream()
+    stream.expect("good")(serialised("hello"))
+    stream.expect("bad")(InvalidArgument("no", field="wrt[0]"))
+    stream.close()
+    (response,) = await collect(stream)
+    good, bad = response.outcomes
+    assert (good.request_id, good.result.printed) == ("good", "hello")
+    assert (bad.request_id, bad.error.code) == ("bad", code_pb2.INVALID_ARGUMENT)
+
+
+async def test_a_closed_stream_waits_for_what_is_in_flight() -> None:
+    """Closing the sending side does not cut off the outcomes still due."""
+    stream = OutcomeStream()
+    deliver = stream.expect("late")
+    stream.close()
+    task = asyncio.create_task(collect(stream))
+    await asyncio.sleep(0)
+    assert not task.done()
+    deliver(serialised())
+    assert [outcome.request_id for response in await task for outcome in response.outcomes] == ["late"]
+
+
+async def test_messages_stay_small() -> None:
+    """Many outcomes are spread over messages; a big one travels alone."""
+    stream = OutcomeStream()
+    for number in range(OUTCOMES_AT_ONCE + 1):
+        stream.expect(str(number))(serialised())
+    for number in range(3):
+        stream.expect(f"big{number}")(serialised("x" * BYTES_AT_ONCE))
+    stream.close()
+    counts = [len(response.outcomes) for response in await collect(stream)]
+    assert counts == [OUTCOMES_AT_ONCE, 1, 1, 1, 1]

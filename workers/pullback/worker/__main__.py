@@ -1,0 +1,93 @@
+"""``python -m pullback.worker``: one worker, set up by ``PULLBACK_*`` variables."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import warnings
+
+from celery.platforms import SecurityWarning
+from pydantic import ValidationError
+
+from pullback.contract.names import queue_name
+from pullback.evaluator import Evaluator, EvaluatorUnavailable, Template
+from pullback.worker.app import make_app
+from pullback.worker.process import SlotProcess
+from pullback.worker.settings import WorkerSettings
+from pullback.worker.stopping import StopFlag
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Runs a worker; says on standard output when its slots are ready."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Celery says much at INFO; what a worker does is in the results.
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    logging.getLogger("kombu").setLevel(logging.WARNING)
+    if os.geteuid() == 0:
+        # Said once and briefly, in place of Celery's own page of it.
+        warnings.simplefilter("ignore", SecurityWarning)
+        log.warning("running as root; use another user where strangers send programs")
+    try:
+        settings = WorkerSettings()
+    except ValidationError as error:
+        return _refuse(str(error))
+    template = Template(
+        device=settings.compute_device,
+        worker=settings.worker_name,
+        environment=settings.driver_environment(),
+    )
+    try:
+        template.start()
+        # A device that does not work is to be known now, not at the first job.
+        Evaluator.connect(template.address).close()
+    except EvaluatorUnavailable as error:
+        template.stop()
+        return _refuse(f"the device {settings.compute_device} cannot be used: {error}")
+    try:
+        return _run(settings, template.address)
+    finally:
+        template.stop()
+
+
+def _run(settings: WorkerSettings, template: bytes) -> int:
+    stop = StopFlag()
+    ready, each_ready = os.pipe()
+    app = make_app(settings, SlotProcess(settings, template, stop), stop, each_ready)
+    threading.Thread(target=_announce, args=(settings, ready), daemon=True).start()
+    worker = app.Worker(
+        hostname=f"{settings.worker_name}-{os.getpid()}",
+        pool_cls="prefork",
+        concurrency=settings.slots,
+        queues=[queue_name(settings.device)],
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _announce(settings: WorkerSettings, ready: int) -> None:
+    started = 0
+    while started < settings.slots:
+        started += len(os.read(ready, settings.slots))
+    _say(f"pullback worker ready: {settings.worker_name} on {settings.device}, {settings.slots} slots")
+
+
+def _refuse(reason: str) -> int:
+    print(reason, file=sys.stderr)  # noqa: T201 - the process's own voice
+    return 2
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - whoever started us waits for this line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

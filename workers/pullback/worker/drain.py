@@ -1,0 +1,152 @@
+"""One drain: takes a lane's jobs in batches, has them evaluated, and finishes them, until it has to go."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from redis.exceptions import (
+    BusyLoadingError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
+)
+
+from pullback.broker import FinishedJob
+from pullback.contract.lifecycle import Event, State, after
+from pullback.evaluator import Job
+from pullback.worker.appetite import Appetite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pullback.broker import LaneDrain, TakenJob
+    from pullback.evaluator import Isolator, Outcome
+    from pullback.worker.settings import WorkerSettings
+    from pullback.worker.stopping import StopFlag
+
+log = logging.getLogger(__name__)
+
+# How long one look at an empty lane waits, in ms: a drain notices that it has to stop after so long.
+BLOCK_MS = 500
+
+# Redis may be away for so long, in seconds, before a drain gives up its outcomes; others run the jobs again.
+PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 0.1
+
+_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
+
+T = TypeVar("T")
+
+
+class Drain:
+    """Works a lane off. Made for one run."""
+
+    def __init__(
+        self,
+        lane: LaneDrain,
+        isolator: Isolator,
+        settings: WorkerSettings,
+        stop: StopFlag,
+        clock_offset_ms: Callable[[], int],
+    ) -> None:
+        self._lane = lane
+        self._isolator = isolator
+        self._settings = settings
+        self._stop = stop
+        self._clock_offset_ms = clock_offset_ms
+        self._appetite = Appetite(settings.batch)
+        self._entries: dict[str, list[str]] = {}
+
+    def run(self) -> bool:
+        """Works until the lane is empty for a while, the lease is over, or the worker stops.
+
+        Returns:
+            Whether work was left behind, so that another drain must be woken.
+        """
+        patiently(self._lane.join)
+        begun = idle_since = time.monotonic()
+        while True:
+            taken = patiently(lambda: self._lane.take(self._appetite.count, BLOCK_MS))
+            now = time.monotonic()
+            if taken:
+                self._work(taken)
+                self._appetite.digest(len(taken), time.monotonic() - now)
+                idle_since = time.monotonic()
+            if self._stop or now - begun > self._settings.lease_seconds:
+                return patiently(lambda: self._lane.leave(in_any_case=True)) == "wake"
+            idle = not taken and now - idle_since >= self._settings.linger_seconds
+            if idle and patiently(lambda: self._lane.leave(in_any_case=False)) == "left":
+                return False
+
+    def cancel(self, job_id: str) -> None:
+        """Stops a job that nobody waits for; from any thread."""
+        for entry in self._entries.get(job_id, ()):
+            self._isolator.cancel(entry)
+
+    def _work(self, taken: list[TakenJob]) -> None:
+        # One job may be there twice, after its first drain was thought dead: entries tell the two apart, ids do not.
+        by_entry = {job.entry.decode(): job for job in taken}
+        entries: dict[str, list[str]] = {}
+        for entry, job in by_entry.items():
+            entries.setdefault(job.job_id, []).append(entry)
+        self._entries = entries
+        for jobs in self._loaded(by_entry):
+            self._evaluate(jobs, by_entry)
+        self._entries = {}
+
+    def _loaded(self, by_entry: dict[str, TakenJob]) -> Iterator[list[Job]]:
+        """Gives the jobs whose evaluations came with the lane as one batch, and each long one by itself."""
+        offset = self._clock_offset_ms()
+        yield [_job(entry, job, job.payload, offset) for entry, job in by_entry.items() if job.payload]
+        for entry, job in by_entry.items():
+            if not job.payload:
+                payload = patiently(partial(self._lane.payload, job))
+                if payload is None:
+                    patiently(partial(self._lane.drop, [job]))
+                else:
+                    yield [_job(entry, job, payload, offset)]
+
+    def _evaluate(self, jobs: Sequence[Job], by_entry: dict[str, TakenJob]) -> None:
+        while jobs:
+            again = []
+            for outcomes in self._isolator.run(jobs):
+                lost = {outcome.job_id for outcome in outcomes if outcome.event is Event.LOSE}
+                again += [job._replace(deaths=job.deaths + 1) for job in jobs if job.id in lost]
+                done = [
+                    _finished(by_entry[outcome.job_id], outcome) for outcome in outcomes if outcome.message
+                ]
+                if done:
+                    patiently(partial(self._lane.finish, done))
+            jobs = again
+
+
+def patiently(command: Callable[[], T]) -> T:
+    """Runs a command against Redis, and again while Redis is away.
+
+    Only for commands that may run twice: joining and leaving are idempotent, what a second take leaves behind is swept,
+    and a second finish finds its work done.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return command()
+        except _AWAY as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("the queue cannot be reached: %s", type(error).__name__)
+            time.sleep(RETRY_SECONDS)
+
+
+def _job(entry: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:
+    # Deadlines are by the clock of Redis, and evaluators go by this machine's.
+    return Job(entry, payload, job.accepted_ms, job.deadline_ms - offset_ms)
+
+
+def _finished(job: TakenJob, outcome: Outcome) -> FinishedJob:
+    return FinishedJob(job, after(State.RUNNING, outcome.event), outcome.message)

@@ -1,0 +1,90 @@
+"""One prefork child of the worker: a slot that runs one drain at a time, each in evaluators of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pullback.broker import LaneDrain, Slot, connect
+from pullback.evaluator import Evaluator, EvaluatorUnavailable, Isolator
+from pullback.worker.beating import Heart
+from pullback.worker.drain import BLOCK_MS, Drain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+
+    from pullback.worker.settings import WorkerSettings
+    from pullback.worker.stopping import StopFlag
+
+log = logging.getLogger(__name__)
+
+
+class SlotProcess:
+    """What a child holds between drains: its connections, its heart, and a warm evaluator."""
+
+    def __init__(self, settings: WorkerSettings, template: bytes, stop: StopFlag) -> None:
+        """Prepares, in the main process, what `start` makes real in a child.
+
+        Args:
+            settings: the worker's settings.
+            template: the address of the template that forks evaluators.
+            stop: tells drains to come to an end.
+        """
+        self._settings = settings
+        self._template = template
+        self._stop = stop
+
+    def start(self, ready: Callable[[], None]) -> None:
+        """Begins to show signs of life. Called once, after the fork.
+
+        Args:
+            ready: called from another thread when Redis knows the slot.
+        """
+        url = self._settings.redis_url
+        name = f"{self._settings.worker_name}:{uuid4().hex}"
+        self._redis: Redis = connect(url, blocking_seconds=BLOCK_MS / 1000)
+        self._isolator = Isolator(self._connect)
+        self._slot = Slot(connect(url), self._settings.device, name)
+        self._heart = Heart(self._slot, ready)
+        self._heart.start()
+
+    def _connect(self) -> Evaluator:
+        return Evaluator.connect(self._template)
+
+    def drain(self, lane: str, wake: Callable[[str], None]) -> None:
+        """Runs one drain on a lane.
+
+        Args:
+            lane: the lane's key.
+            wake: sends a wake-up for a lane.
+        """
+        name = uuid4().hex
+        drain = Drain(
+            LaneDrain(self._redis, lane, name),
+            self._isolator,
+            self._settings,
+            self._stop,
+            lambda: self._heart.clock_offset_ms,
+        )
+        self._heart.attend(lane, name, drain.cancel)
+        try:
+            if drain.run():
+                wake(lane)
+        except EvaluatorUnavailable:
+            # Without its template the worker is of no use. Whoever started it starts it again; its jobs are swept.
+            log.exception("no evaluator can be had; the worker ends")
+            os.kill(os.getppid(), signal.SIGTERM)
+            raise
+        finally:
+            self._heart.dismiss()
+
+    def stop(self) -> None:
+        """Retires the slot. Called once, when the worker shuts down."""
+        self._heart.stop()
+        self._slot.retire()
+        self._isolator.close()
