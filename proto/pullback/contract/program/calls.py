@@ -1,0 +1,227 @@
+"""Compiles calls: which op is meant, and whether the arguments fit its row of the op table."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from pullback.contract.program.diagnose import exceeded, nearest, shown
+from pullback.contract.program.ir import Print
+from pullback.contract.program.names import BUILTINS, CONSTANTS, ROOTS
+from pullback.contract.program.ops import OPS, STRING_KINDS
+from pullback.contract.program.scan import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pullback.contract.program.expressions import Expressions
+    from pullback.contract.program.ops import Binding, Op, Param
+
+#: The one attribute whose value is neither tensor nor number: it can be printed, and nothing else.
+GRAD_FN = "Tensor.grad_fn"
+
+# The one method that changes a tensor in place, as an op on the tensor that owns the gradient.
+_ZERO_GRAD = "Tensor.grad.zero_"
+
+# What Python's float takes as a string and a number literal cannot say.
+_FLOAT_STRINGS = frozenset({"inf", "+inf", "-inf", "nan"})
+
+_EQUATION = re.compile(r"[A-Za-z,.\-> ]*")
+
+
+def compile_call(expressions: Expressions, node: ast.Call) -> int:
+    """Compiles a call and returns the slot of its result.
+
+    Raises:
+        ProgramError: the op table has no such row, or the arguments do not fit it.
+        LimitExceeded: too many arguments.
+    """
+    expressions.check_count(node, len(node.args) + len(node.keywords))
+    key, receiver = callee(expressions, node)
+    names = _keyword_names(expressions, node)
+    if key == "builtins.float" and (special := _float_string(node)) is not None:
+        return expressions.builder.constant(special)
+    positional = [] if receiver is None else [expressions.compile(receiver)]
+    bindings = _bindings(expressions, node, OPS[key], len(positional) + len(node.args), names)
+    for index, argument in enumerate(node.args, start=len(positional)):
+        params = [binding.positional[index] for binding in bindings]
+        positional.append(_argument(expressions, argument, params))
+    keywords = [
+        (name, _argument(expressions, keyword.value, [binding.keywords[name] for binding in bindings]))
+        for name, keyword in zip(names, node.keywords, strict=True)
+    ]
+    _check_nones(expressions, node, bindings, positional)
+    return expressions.builder.call(expressions.source.place(node), key, positional, keywords)
+
+
+def callee(expressions: Expressions, node: ast.Call) -> tuple[str, ast.expr | None]:
+    """Finds the op that a call means, and the receiver where the op is a method.
+
+    Raises:
+        ProgramError: the op table has no such row.
+    """
+    match node.func:
+        case ast.Name():
+            return _bare_function(expressions, node.func), None
+        case ast.Attribute():
+            return _dotted_function(expressions, node.func)
+    raise expressions.source.fault(node, "only a function or a method can be called, by its name")
+
+
+def compile_print(expressions: Expressions, node: ast.Call) -> None:
+    """Compiles the statement ``print(...)``.
+
+    Raises:
+        ProgramError: a keyword other than `sep` and `end`, or one of these that is no string.
+        LimitExceeded: too many arguments.
+    """
+    expressions.check_count(node, len(node.args) + len(node.keywords))
+    items = tuple(_printed(expressions, argument) for argument in node.args)
+    texts = {"sep": " ", "end": "\n"}
+    for name, keyword in zip(_keyword_names(expressions, node), node.keywords, strict=True):
+        if name not in texts:
+            raise expressions.source.fault(
+                keyword, f"print takes no {shown(name)} here, only 'sep' and 'end'"
+            )
+        text = _string(expressions, keyword.value)
+        if text is None:
+            raise expressions.source.fault(keyword.value, f"{name!r} must be a string literal")
+        texts[name] = text
+    place = expressions.source.place(node)
+    expressions.builder.emit(Print(place, items, separator=texts["sep"], end=texts["end"]))
+
+
+def is_print(node: ast.expr) -> bool:
+    """Says whether an expression is a call of `print`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+
+
+def _bare_function(expressions: Expressions, node: ast.Name) -> str:
+    name = node.id
+    key = expressions.imported.get(name, f"builtins.{name}")
+    if key in OPS:
+        return key
+    if key in CONSTANTS or name in expressions.builder.names or name in ROOTS:
+        raise expressions.source.fault(node, f"{shown(name)} is not a function")
+    if name == "print":
+        raise expressions.source.fault(node, "print(...) has no value; it is a statement of its own")
+    suggestion = (
+        f"torch.{name}" if f"torch.{name}" in OPS else nearest(name, [*BUILTINS, *expressions.imported])
+    )
+    raise expressions.source.fault(node, f"unknown function {shown(name)}", suggestion)
+
+
+def _dotted_function(expressions: Expressions, node: ast.Attribute) -> tuple[str, ast.expr | None]:
+    key = expressions.dotted(node)
+    if key is not None:
+        if key in CONSTANTS:
+            raise expressions.source.fault(node, f"{key!r} is not a function")
+        if key not in OPS:
+            raise expressions.unknown(node, key)
+        return key, None
+    if node.attr == "zero_" and isinstance(node.value, ast.Attribute) and node.value.attr == "grad":
+        return _ZERO_GRAD, node.value.value
+    key = f"Tensor.{node.attr}"
+    if key not in OPS:
+        raise expressions.unknown(node, key)
+    if OPS[key].kind != "method":
+        raise expressions.source.fault(node, f"{node.attr!r} is an attribute; write it without (...)")
+    return key, node.value
+
+
+def _keyword_names(expressions: Expressions, node: ast.Call) -> list[str]:
+    names: list[str] = []
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise expressions.source.fault(keyword, "the language has no `**` before an argument")
+        if keyword.arg in names:
+            raise expressions.source.fault(keyword, f"the argument {shown(keyword.arg)} is given twice")
+        names.append(keyword.arg)
+    return names
+
+
+def _bindings(
+    expressions: Expressions, node: ast.Call, op: Op, positional: int, names: list[str]
+) -> list[Binding]:
+    """Returns how the arguments fit each overload that they fit by count and name."""
+    outcomes = [signature.bind(positional, names) for signature in op.signatures]
+    bindings = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    if bindings:
+        return bindings
+    problem = next(outcome for outcome in reversed(outcomes) if isinstance(outcome, str))
+    raise expressions.source.fault(node, f"{op.key} {problem}; {_usage(op)}")
+
+
+def _argument(expressions: Expressions, node: ast.expr, params: Sequence[Param]) -> int:
+    text = _string(expressions, node)
+    if text is None:
+        return expressions.compile(node)
+    kinds = {kind for param in params for kind in param.kinds}
+    if not kinds & STRING_KINDS:
+        raise expressions.source.fault(node, f"the argument {params[0].name!r} takes no string")
+    choices = sorted({choice for param in params for choice in param.choices})
+    if "equation" in kinds and not _EQUATION.fullmatch(text):
+        raise expressions.source.fault(
+            node, f"{params[0].name!r} holds letters, commas, '...', '->' and spaces only"
+        )
+    if "enum" in kinds and text not in choices:
+        wanted = ", ".join(map(repr, choices))
+        message = f"the argument {params[0].name!r} is {shown(text)}, but must be one of {wanted}"
+        raise expressions.source.fault(node, message, nearest(text, choices))
+    return expressions.builder.constant(text)
+
+
+def _check_nones(
+    expressions: Expressions, node: ast.Call, bindings: Sequence[Binding], positional: Sequence[int]
+) -> None:
+    """Checks the parameters that take nothing but None, which is how some overloads are told apart."""
+    for binding in bindings:
+        pairs = zip(binding.positional, positional, strict=True)
+        if all(param.kinds != ("none",) or expressions.builder.is_none(slot) for param, slot in pairs):
+            return
+    names = [param.name for param in bindings[0].positional if param.kinds == ("none",)]
+    raise expressions.source.fault(node, f"called like this, it must be given None for {' and '.join(names)}")
+
+
+def _usage(op: Op) -> str:
+    return "call it as " + " or ".join(signature.text for signature in op.signatures)
+
+
+def _printed(expressions: Expressions, node: ast.expr) -> int:
+    text = _string(expressions, node)
+    if text is not None:
+        return expressions.builder.constant(text)
+    if (
+        isinstance(node, ast.Attribute)
+        and f"Tensor.{node.attr}" == GRAD_FN
+        and expressions.dotted(node) is None
+    ):
+        return expressions.builder.call(
+            expressions.source.place(node), GRAD_FN, [expressions.compile(node.value)]
+        )
+    return expressions.compile(node)
+
+
+def _float_string(node: ast.Call) -> float | None:
+    match node:
+        case ast.Call(args=[ast.Constant(value=str(text))], keywords=[]) if text in _FLOAT_STRINGS:
+            return float(text)
+    return None
+
+
+def _string(expressions: Expressions, node: ast.expr) -> str | None:
+    """Returns the value of a string literal, or None for any other expression."""
+    match node:
+        case ast.Constant(value=str(text)):
+            if len(text) > expressions.limits.string_chars:
+                place = expressions.source.place(node)
+                raise exceeded(
+                    expressions.limits.string_chars,
+                    len(text),
+                    "characters in a string",
+                    place,
+                )
+            check_text(expressions.source.text, expressions.source.place(node), text)
+            return text
+    return None

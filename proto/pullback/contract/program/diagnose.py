@@ -1,0 +1,106 @@
+"""Errors with a place: what was found, the source line, and a caret under the place.
+
+All text of the tenant is shortened, and shown in ASCII: a code point that merely looks like a letter shows itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from pullback.contract.errors import LimitExceeded, ProgramError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pullback.contract.program.ir import Place
+
+# Longest piece of a source line that a message shows, in characters: one line of a wide terminal.
+_LINE_CHARS = 120
+
+# Longest name that a message shows, in characters: the longest that a program may bind.
+_NAME_CHARS = 64
+
+# Most names that are compared with a misspelt one. difflib takes about 20 microseconds for each.
+_CANDIDATES = 1_000
+
+# How alike two names must be, from 0 to 1. One wrong letter in five suggests; "foo" does not suggest "floor".
+_LIKENESS = 0.78
+
+#: What ends a line for the Python parser. `str.splitlines` knows more line ends, and would count differently.
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def fault(source: str, place: Place, message: str, suggestion: str = "") -> ProgramError:
+    """Makes the error for one place of a program, for the caller to raise.
+
+    Args:
+        source: the source text.
+        place: where the fault is.
+        message: what was found and what was expected, on one line.
+        suggestion: what the program probably meant; empty where nothing is near.
+    """
+    metadata = {"line": str(place.line), "column": str(place.column)}
+    if suggestion:
+        metadata["suggestion"] = suggestion
+        message = f"{message}; did you mean {suggestion!r}?"
+    return ProgramError(
+        f"{_position(place)}: {message}\n{_quotation(source, place)}", field="program", metadata=metadata
+    )
+
+
+def exceeded(bound: int, estimate: int, what: str, place: Place | None = None) -> LimitExceeded:
+    """Makes the error for a program that is bigger than a limit, for the caller to raise.
+
+    Args:
+        bound: the limit.
+        estimate: what the program has, or the least that it has.
+        what: what is counted, such as "statements".
+        place: where the limit was passed; None where no place says more than another.
+    """
+    where = f"{_position(place)}: " if place else ""
+    metadata = {"limit": str(bound), "estimate": str(estimate)}
+    return LimitExceeded(
+        f"{where}{estimate:,} {what}, but the limit is {bound:,}", field="program", metadata=metadata
+    )
+
+
+def shown(text: str) -> str:
+    """Writes a name or a short text for a message: in quotes, in ASCII, shortened."""
+    return ascii(text if len(text) <= _NAME_CHARS else text[: _NAME_CHARS - 3] + "...")
+
+
+def code_point(character: str) -> str:
+    """Names a character by its code point, such as ``U+200B``."""
+    return f"U+{ord(character):04X}"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """Finds the candidate that is most like `name`, or an empty string where none is near."""
+    if len(name) > _NAME_CHARS:
+        return ""
+    pool = sorted({candidate for candidate in candidates if candidate != name})[:_CANDIDATES]
+    found = difflib.get_close_matches(name, pool, n=1, cutoff=_LIKENESS)
+    return found[0] if found else ""
+
+
+def _position(place: Place) -> str:
+    return f"line {place.line}, column {place.column}"
+
+
+def _quotation(source: str, place: Place) -> str:
+    lines = LINE_END.split(source)
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    start = max(0, min(place.column - 1 - _LINE_CHARS // 2, len(line) - _LINE_CHARS))
+    before = _ascii(line[start : place.column - 1])
+    after = _ascii(line[place.column - 1 : start + _LINE_CHARS])
+    return f"    {before}{after}\n    {' ' * len(before)}^"
+
+
+def _ascii(text: str) -> str:
+    return "".join(character if " " <= character <= "~" else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    return " " if character == "\t" else ascii(character)[1:-1]

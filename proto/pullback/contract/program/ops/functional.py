@@ -1,0 +1,145 @@
+"""The functions of ``torch.nn.functional``, which programs call ``F``, and their short names in torch.
+
+Left out: whatever draws random numbers, takes a size from data, or runs outside its arguments when they are wrong.
+"""
+
+from __future__ import annotations
+
+from pullback.contract.program.ops.signature import rows
+
+ACTIVATIONS = [
+    *rows(
+        "torch.nn.functional",
+        """
+        celu(input, alpha?: float)
+        elu(input, alpha?: float)
+        gelu(input, *, approximate?: enum[none,tanh])
+        hardshrink(input, lambd?: float)
+        hardsigmoid(input)
+        hardswish(input)
+        hardtanh(input, min_val?: float, max_val?: float)
+        leaky_relu(input, negative_slope?: float)
+        logsigmoid(input)
+        mish(input)
+        relu(input)
+        relu6(input)
+        selu(input)
+        sigmoid(input)
+        silu(input)
+        softplus(input, beta?: float, threshold?: float)
+        softshrink(input, lambd?: float)
+        softsign(input)
+        tanh(input)
+        tanhshrink(input)
+        threshold(input, threshold: float, value: float)
+        """,
+        pointwise=True,
+    ),
+    *rows("torch", "celu(input, alpha?: float)\nselu(input)", pointwise=True),
+    *rows("Tensor torch torch.nn.functional", "prelu(input, weight)"),
+    *rows(
+        "torch.nn.functional",
+        """
+        glu(input, dim?: dim)
+        log_softmax(input, dim: dim, *, dtype?: dtype)
+        normalize(input, p?: float, dim?: dim, eps?: float)
+        softmax(input, dim: dim, *, dtype?: dtype)
+        softmin(input, dim: dim, *, dtype?: dtype)
+        """,
+    ),
+    *rows(
+        "torch Tensor torch.special",
+        """
+        log_softmax(input, dim: dim, *, dtype?: dtype)
+        softmax(input, dim: dim, *, dtype?: dtype)
+        """,
+    ),
+]
+
+LAYERS = [
+    *rows(
+        "torch.nn.functional",
+        """
+        adaptive_avg_pool1d(input, output_size: ints)
+        adaptive_avg_pool2d(input, output_size: ints)
+        avg_pool1d(input, kernel_size: ints, stride?: ints, padding?: ints, ceil_mode?: bool, \
+            count_include_pad?: bool)
+        avg_pool2d(input, kernel_size: ints, stride?: ints, padding?: ints, ceil_mode?: bool, \
+            count_include_pad?: bool)
+        bilinear(input1, input2, weight, bias?: tensor)
+        conv1d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
+            dilation?: ints, groups?: int)
+        conv2d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
+            dilation?: ints, groups?: int)
+        conv3d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
+            dilation?: ints, groups?: int)
+        conv_transpose1d(input, weight, bias?: tensor, stride?: ints, padding?: ints, \
+            output_padding?: ints, groups?: int, dilation?: ints)
+        conv_transpose2d(input, weight, bias?: tensor, stride?: ints, padding?: ints, \
+            output_padding?: ints, groups?: int, dilation?: ints)
+        cosine_similarity(x1, x2, dim?: dim, eps?: float)
+        embedding(input, weight)
+        group_norm(input, num_groups: int, weight?: tensor, bias?: tensor, eps?: float)
+        instance_norm(input, *, weight?: tensor, bias?: tensor, eps?: float)
+        interpolate(input, size?: ints, scale_factor?: any, \
+            mode?: enum[nearest,linear,bilinear,bicubic,trilinear,area,nearest-exact], \
+            align_corners?: bool)
+        layer_norm(input, normalized_shape: sizes, weight?: tensor, bias?: tensor, eps?: float)
+        linear(input, weight, bias?: tensor)
+        max_pool1d(input, kernel_size: ints, stride?: ints, padding?: ints, dilation?: ints, ceil_mode?: bool)
+        max_pool2d(input, kernel_size: ints, stride?: ints, padding?: ints, dilation?: ints, ceil_mode?: bool)
+        pad(input, pad: ints, mode?: enum[constant,reflect,replicate,circular], value?: number)
+        pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
+        pdist(input, p?: float)
+        pixel_shuffle(input, upscale_factor: int)
+        pixel_unshuffle(input, downscale_factor: int)
+        rms_norm(input, normalized_shape: sizes, weight?: tensor, eps?: float)
+        scaled_dot_product_attention(query, key, value, attn_mask?: tensor, *, is_causal?: bool, scale?: float)
+        """,
+    ),
+    # Running statistics would be updated in place, so training takes none of them.
+    *rows(
+        "torch.nn.functional",
+        """
+        batch_norm(input, running_mean: none, running_var: none, weight?: tensor, bias?: tensor, \
+            training?: bool, momentum?: float, eps?: float)
+        batch_norm(input, running_mean, running_var, weight?: tensor, bias?: tensor, *, eps?: float)
+        """,
+    ),
+    *rows("torch.nn.functional", "one_hot(tensor, num_classes: int)", differentiable=False),
+    *rows(
+        "torch",
+        """
+        cosine_similarity(x1, x2, dim?: dim, eps?: float)
+        layer_norm(input, normalized_shape: sizes, weight?: tensor, bias?: tensor, eps?: float)
+        pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
+        """,
+    ),
+]
+
+LOSSES = rows(
+    "torch.nn.functional",
+    """
+    binary_cross_entropy(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum])
+    binary_cross_entropy_with_logits(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum], \
+        pos_weight?: tensor)
+    cosine_embedding_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
+    cross_entropy(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum], \
+        label_smoothing?: float)
+    gaussian_nll_loss(input, target, var: operand, full?: bool, eps?: float, reduction?: enum[none,mean,sum])
+    hinge_embedding_loss(input, target, margin?: float, *, reduction?: enum[none,mean,sum])
+    huber_loss(input, target, reduction?: enum[none,mean,sum], delta?: float, weight?: tensor)
+    kl_div(input, target, *, reduction?: enum[none,mean,sum,batchmean], log_target?: bool)
+    l1_loss(input, target, *, reduction?: enum[none,mean,sum])
+    margin_ranking_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
+    mse_loss(input, target, *, reduction?: enum[none,mean,sum])
+    multi_margin_loss(input, target, p?: int, margin?: float, weight?: tensor, *, reduction?: enum[none,mean,sum])
+    multilabel_soft_margin_loss(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum])
+    nll_loss(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum])
+    poisson_nll_loss(input, target, log_input?: bool, full?: bool, *, eps?: float, reduction?: enum[none,mean,sum])
+    smooth_l1_loss(input, target, *, reduction?: enum[none,mean,sum], beta?: float)
+    soft_margin_loss(input, target, *, reduction?: enum[none,mean,sum])
+    triplet_margin_loss(anchor, positive, negative, margin?: float, p?: float, eps?: float, swap?: bool, *, \
+        reduction?: enum[none,mean,sum])
+    """,
+)

@@ -1,0 +1,84 @@
+"""Operators, indexing, Python's own numbers, and the `math` module."""
+
+from __future__ import annotations
+
+from pullback.contract.program.ops.signature import rows
+
+OPERATORS = [
+    *rows(
+        "operator",
+        """
+        add(a: operand, b: operand)
+        sub(a: operand, b: operand)
+        mul(a: operand, b: operand)
+        truediv(a: operand, b: operand)
+        floordiv(a: operand, b: operand)
+        mod(a: operand, b: operand)
+        pow(a: operand, b: operand)
+        neg(a: operand)
+        pos(a: operand)
+        """,
+        pointwise=True,
+    ),
+    *rows(
+        "operator",
+        """
+        and_(a: operand, b: operand)
+        or_(a: operand, b: operand)
+        xor(a: operand, b: operand)
+        invert(a: operand)
+        eq(a: operand, b: operand)
+        ne(a: operand, b: operand)
+        lt(a: operand, b: operand)
+        le(a: operand, b: operand)
+        gt(a: operand, b: operand)
+        ge(a: operand, b: operand)
+        """,
+        pointwise=True,
+        differentiable=False,
+    ),
+    *rows("operator", "matmul(a: operand, b: operand)\ngetitem(a: any, b: any)"),
+]
+
+#: On plain numbers: the engine computes these itself, within its own bounds.
+NUMBERS = [
+    *rows("builtins", "abs(x: operand)", pointwise=True),
+    *rows("builtins", "float(x: operand)\nint(x: operand)\nlen(x: any)", differentiable=False),
+    *rows(
+        "math",
+        """
+        acos(x: number)
+        acosh(x: number)
+        asin(x: number)
+        asinh(x: number)
+        atan(x: number)
+        atan2(y: number, x: number)
+        atanh(x: number)
+        ceil(x: number)
+        cos(x: number)
+        cosh(x: number)
+        degrees(x: number)
+        erf(x: number)
+        erfc(x: number)
+        exp(x: number)
+        expm1(x: number)
+        fabs(x: number)
+        floor(x: number)
+        gamma(x: number)
+        hypot(x: number, y: number)
+        lgamma(x: number)
+        log(x: number, base?: number)
+        log10(x: number)
+        log1p(x: number)
+        log2(x: number)
+        pow(x: number, y: number)
+        radians(x: number)
+        sin(x: number)
+        sinh(x: number)
+        sqrt(x: number)
+        tan(x: number)
+        tanh(x: number)
+        """,
+        differentiable=False,
+    ),
+]

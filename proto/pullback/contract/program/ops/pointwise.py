@@ -1,0 +1,233 @@
+"""Elementwise ops: each element of the result depends only on the elements broadcast to its place."""
+
+from __future__ import annotations
+
+from pullback.contract.program.ops.signature import rows
+
+POINTWISE = [
+    *rows(
+        "torch Tensor",
+        """
+        abs(input)
+        absolute(input)
+        acos(input)
+        acosh(input)
+        angle(input)
+        arccos(input)
+        arccosh(input)
+        arcsin(input)
+        arcsinh(input)
+        arctan(input)
+        arctanh(input)
+        asin(input)
+        asinh(input)
+        atan(input)
+        atanh(input)
+        ceil(input)
+        conj(input)
+        cos(input)
+        cosh(input)
+        deg2rad(input)
+        digamma(input)
+        erf(input)
+        erfc(input)
+        erfinv(input)
+        exp(input)
+        exp2(input)
+        expm1(input)
+        fix(input)
+        floor(input)
+        frac(input)
+        i0(input)
+        lgamma(input)
+        log(input)
+        log10(input)
+        log1p(input)
+        log2(input)
+        logit(input, eps?: float)
+        nan_to_num(input, nan?: number, posinf?: number, neginf?: number)
+        neg(input)
+        negative(input)
+        positive(input)
+        rad2deg(input)
+        reciprocal(input)
+        relu(input)
+        round(input, *, decimals?: int)
+        rsqrt(input)
+        sgn(input)
+        sigmoid(input)
+        sign(input)
+        sin(input)
+        sinc(input)
+        sinh(input)
+        sqrt(input)
+        square(input)
+        tan(input)
+        tanh(input)
+        trunc(input)
+        add(input, other: operand, *, alpha?: number)
+        addcdiv(input, tensor1, tensor2, *, value?: number)
+        addcmul(input, tensor1, tensor2, *, value?: number)
+        arctan2(input, other)
+        atan2(input, other)
+        clamp(input, min?: operand, max?: operand)
+        clamp_max(input, max: operand)
+        clamp_min(input, min: operand)
+        clip(input, min?: operand, max?: operand)
+        copysign(input, other: operand)
+        div(input, other: operand, *, rounding_mode?: enum[trunc,floor])
+        divide(input, other: operand, *, rounding_mode?: enum[trunc,floor])
+        float_power(input, exponent: operand)
+        floor_divide(input, other: operand)
+        fmax(input, other)
+        fmin(input, other)
+        fmod(input, other: operand)
+        hypot(input, other)
+        ldexp(input, other)
+        lerp(input, end, weight: operand)
+        logaddexp(input, other)
+        logaddexp2(input, other)
+        masked_fill(input, mask, value: operand)
+        maximum(input, other)
+        minimum(input, other)
+        mul(input, other: operand)
+        multiply(input, other: operand)
+        remainder(input, other: operand)
+        sub(input, other: operand, *, alpha?: number)
+        subtract(input, other: operand, *, alpha?: number)
+        true_divide(input, other: operand)
+        xlogy(input, other: operand)
+        """,
+        pointwise=True,
+    ),
+    *rows(
+        "torch Tensor",
+        """
+        bitwise_and(input, other: operand)
+        bitwise_not(input)
+        bitwise_or(input, other: operand)
+        bitwise_xor(input, other: operand)
+        eq(input, other: operand)
+        gcd(input, other)
+        ge(input, other: operand)
+        greater(input, other: operand)
+        greater_equal(input, other: operand)
+        gt(input, other: operand)
+        isclose(input, other, rtol?: float, atol?: float, equal_nan?: bool)
+        isfinite(input)
+        isinf(input)
+        isnan(input)
+        isneginf(input)
+        isposinf(input)
+        isreal(input)
+        lcm(input, other)
+        le(input, other: operand)
+        less(input, other: operand)
+        less_equal(input, other: operand)
+        logical_and(input, other)
+        logical_not(input)
+        logical_or(input, other)
+        logical_xor(input, other)
+        lt(input, other: operand)
+        ne(input, other: operand)
+        not_equal(input, other: operand)
+        signbit(input)
+        """,
+        pointwise=True,
+        differentiable=False,
+    ),
+    *rows("torch Tensor", "heaviside(input, values)", pointwise=True, differentiable=False),
+    *rows("torch Tensor", "nextafter(input, other)", pointwise=True, differentiable=False),
+    *rows(
+        "torch",
+        """
+        complex(real, imag)
+        igamma(input, other)
+        igammac(input, other)
+        imag(input)
+        mvlgamma(input, p: int)
+        polar(abs, angle)
+        polygamma(n: int, input)
+        pow(input: operand, exponent: operand)
+        real(input)
+        where(condition, input: operand, other: operand)
+        """,
+        pointwise=True,
+    ),
+    *rows(
+        "Tensor",
+        """
+        mvlgamma(input, p: int)
+        polygamma(input, n: int)
+        pow(input, exponent: operand)
+        where(input, condition, other: operand)
+        """,
+        pointwise=True,
+    ),
+    *rows("Tensor", "real\nimag", pointwise=True),
+    *rows(
+        "torch.special",
+        """
+        digamma(input)
+        entr(input)
+        erf(input)
+        erfc(input)
+        erfcx(input)
+        erfinv(input)
+        exp2(input)
+        expit(input)
+        expm1(input)
+        gammainc(input, other)
+        gammaincc(input, other)
+        gammaln(input)
+        i0(input)
+        i0e(input)
+        i1(input)
+        i1e(input)
+        log1p(input)
+        log_ndtr(input)
+        logit(input, eps?: float)
+        multigammaln(input, p: int)
+        ndtr(input)
+        ndtri(input)
+        polygamma(n: int, input)
+        psi(input)
+        round(input, *, decimals?: int)
+        sinc(input)
+        xlog1py(input: operand, other: operand)
+        xlogy(input: operand, other: operand)
+        zeta(input: operand, other: operand)
+        """,
+        pointwise=True,
+    ),
+    *rows(
+        "torch.special",
+        """
+        bessel_j0(input)
+        bessel_j1(input)
+        bessel_y0(input)
+        bessel_y1(input)
+        """,
+        pointwise=True,
+        differentiable=False,
+    ),
+    *rows(
+        "Tensor",
+        """
+        bfloat16(input)
+        cdouble(input)
+        cfloat(input)
+        double(input)
+        float(input)
+        half(input)
+        to(input, dtype: dtype)
+        to(input, other)
+        type(input, dtype: dtype)
+        type_as(input, other)
+        """,
+        pointwise=True,
+    ),
+    *rows(
+        "Tensor", "bool(input)\nint(input)\nlong(input)\nshort(input)", pointwise=True, differentiable=False
+    ),
+]

@@ -1,0 +1,97 @@
+"""Ops that reduce, scan or order along dimensions."""
+
+from __future__ import annotations
+
+from pullback.contract.program.ops.signature import rows
+
+REDUCTIONS = [
+    *rows(
+        "torch Tensor",
+        """
+        amax(input, dim?: dims, keepdim?: bool)
+        amin(input, dim?: dims, keepdim?: bool)
+        aminmax(input, *, dim?: dim, keepdim?: bool)
+        corrcoef(input)
+        cov(input, *, correction?: int, fweights?: tensor, aweights?: tensor)
+        cummax(input, dim: dim)
+        cummin(input, dim: dim)
+        cumprod(input, dim: dim, *, dtype?: dtype)
+        cumsum(input, dim: dim, *, dtype?: dtype)
+        diff(input, n?: int, dim?: dim, prepend?: tensor, append?: tensor)
+        dist(input, other, p?: number)
+        kthvalue(input, k: int, dim?: dim, keepdim?: bool)
+        logcumsumexp(input, dim: dim)
+        logsumexp(input, dim: dims, keepdim?: bool)
+        max(input)
+        max(input, dim: dim, keepdim?: bool)
+        max(input, other)
+        mean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        median(input)
+        median(input, dim: dim, keepdim?: bool)
+        min(input)
+        min(input, dim: dim, keepdim?: bool)
+        min(input, other)
+        msort(input)
+        nanmean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        nanmedian(input)
+        nanmedian(input, dim: dim, keepdim?: bool)
+        nanquantile(input, q: operand, dim?: dim, keepdim?: bool, *, \
+            interpolation?: enum[linear,lower,higher,midpoint,nearest])
+        nansum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        norm(input, p?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, dtype?: dtype)
+        prod(input, *, dtype?: dtype)
+        prod(input, dim: dim, keepdim?: bool, *, dtype?: dtype)
+        quantile(input, q: operand, dim?: dim, keepdim?: bool, *, \
+            interpolation?: enum[linear,lower,higher,midpoint,nearest])
+        renorm(input, p: number, dim: dim, maxnorm: number)
+        sort(input, dim?: dim, descending?: bool)
+        sort(input, *, stable?: bool, dim?: dim, descending?: bool)
+        std(input, dim?: dims, *, correction?: number, keepdim?: bool)
+        std(input, unbiased: bool)
+        std(input, dim: dims, unbiased: bool, keepdim?: bool)
+        sum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        topk(input, k: int, dim?: dim, largest?: bool, sorted?: bool)
+        var(input, dim?: dims, *, correction?: number, keepdim?: bool)
+        var(input, unbiased: bool)
+        var(input, dim: dims, unbiased: bool, keepdim?: bool)
+        """,
+    ),
+    *rows(
+        "torch",
+        """
+        cumulative_trapezoid(y, x?: tensor, *, dx?: number, dim?: dim)
+        std_mean(input, dim?: dims, *, correction?: number, keepdim?: bool)
+        std_mean(input, unbiased: bool)
+        std_mean(input, dim: dims, unbiased: bool, keepdim?: bool)
+        trapezoid(y, x?: tensor, *, dx?: number, dim?: dim)
+        trapz(y, x?: tensor, *, dx?: number, dim?: dim)
+        var_mean(input, dim?: dims, *, correction?: number, keepdim?: bool)
+        var_mean(input, unbiased: bool)
+        var_mean(input, dim: dims, unbiased: bool, keepdim?: bool)
+        """,
+    ),
+    *rows("torch.special", "logsumexp(input, dim: dims, keepdim?: bool)"),
+    *rows(
+        "torch Tensor",
+        """
+        all(input, dim?: dims, keepdim?: bool)
+        any(input, dim?: dims, keepdim?: bool)
+        argmax(input, dim?: dim, keepdim?: bool)
+        argmin(input, dim?: dim, keepdim?: bool)
+        argsort(input, dim?: dim, descending?: bool)
+        argsort(input, *, stable?: bool, dim?: dim, descending?: bool)
+        count_nonzero(input, dim?: dims)
+        """,
+        differentiable=False,
+    ),
+    *rows(
+        "torch",
+        """
+        allclose(input, other, rtol?: float, atol?: float, equal_nan?: bool)
+        bucketize(input, boundaries, *, right?: bool)
+        equal(input, other)
+        searchsorted(sorted_sequence, input: operand, *, right?: bool)
+        """,
+        differentiable=False,
+    ),
+]

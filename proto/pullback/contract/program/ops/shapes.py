@@ -1,0 +1,162 @@
+"""Ops that make, move, join, pick or place elements."""
+
+from __future__ import annotations
+
+from pullback.contract.program.ops.signature import rows
+
+SHAPES = [
+    *rows(
+        "torch Tensor",
+        """
+        adjoint(input)
+        chunk(input, chunks: int, dim?: dim)
+        clone(input)
+        detach(input)
+        diag(input, diagonal?: int)
+        diag_embed(input, offset?: int, dim1?: dim, dim2?: dim)
+        diagflat(input, offset?: int)
+        diagonal(input, offset?: int, dim1?: dim, dim2?: dim)
+        diagonal_scatter(input, src, offset?: int, dim1?: dim, dim2?: dim)
+        dsplit(input, indices_or_sections: ints)
+        flatten(input, start_dim?: dim, end_dim?: dim)
+        fliplr(input)
+        flipud(input)
+        gather(input, dim: dim, index)
+        hsplit(input, indices_or_sections: ints)
+        index_add(input, dim: dim, index, source, *, alpha?: number)
+        index_copy(input, dim: dim, index, source)
+        index_fill(input, dim: dim, index, value: operand)
+        index_select(input, dim: dim, index)
+        masked_scatter(input, mask, source)
+        masked_select(input, mask)
+        moveaxis(input, source: dims, destination: dims)
+        movedim(input, source: dims, destination: dims)
+        narrow(input, dim: dim, start: int, length: int)
+        ravel(input)
+        repeat_interleave(input, repeats: int, dim?: dim)
+        roll(input, shifts: ints, dims?: dims)
+        rot90(input, k?: int, dims?: dims)
+        scatter(input, dim: dim, index, src)
+        scatter(input, dim: dim, index, value: number)
+        scatter_add(input, dim: dim, index, src)
+        scatter_reduce(input, dim: dim, index, src, reduce: enum[sum,prod,mean,amax,amin], *, include_self?: bool)
+        select(input, dim: dim, index: int)
+        select_scatter(input, src, dim: dim, index: int)
+        slice_scatter(input, src, dim?: dim, start?: int, end?: int, step?: int)
+        squeeze(input, dim?: dims)
+        swapaxes(input, axis0: dim, axis1: dim)
+        swapdims(input, dim0: dim, dim1: dim)
+        t(input)
+        take(input, index)
+        take_along_dim(input, indices, dim?: dim)
+        tensor_split(input, indices_or_sections: ints, dim?: dim)
+        transpose(input, dim0: dim, dim1: dim)
+        tril(input, diagonal?: int)
+        triu(input, diagonal?: int)
+        unbind(input, dim?: dim)
+        unflatten(input, dim: dim, sizes: sizes)
+        unsqueeze(input, dim: dim)
+        vsplit(input, indices_or_sections: ints)
+        """,
+    ),
+    *rows(
+        "Tensor",
+        """
+        broadcast_to(input, *size: sizes)
+        contiguous(input)
+        expand(input, *size: sizes)
+        expand_as(input, other)
+        flip(input, *dims: dims)
+        permute(input, *dims: dims)
+        repeat(input, *repeats: sizes)
+        reshape(input, *shape: sizes)
+        reshape_as(input, other)
+        split(input, split_size: ints, dim?: dim)
+        tile(input, *dims: sizes)
+        view(input, *size: sizes)
+        view_as(input, other)
+        """,
+    ),
+    *rows("Tensor", "H\nT\nmH\nmT"),
+    *rows(
+        "torch",
+        """
+        block_diag(*tensors: tensors)
+        broadcast_tensors(*tensors: tensors)
+        broadcast_to(input, size: sizes)
+        cartesian_prod(*tensors: tensors)
+        cat(tensors: tensors, dim?: dim)
+        column_stack(tensors: tensors)
+        combinations(input, r?: int, with_replacement?: bool)
+        concat(tensors: tensors, dim?: dim)
+        concatenate(tensors: tensors, dim?: dim)
+        dstack(tensors: tensors)
+        flip(input, dims: dims)
+        hstack(tensors: tensors)
+        meshgrid(*tensors: tensors, *, indexing?: enum[ij,xy])
+        permute(input, dims: dims)
+        reshape(input, shape: sizes)
+        row_stack(tensors: tensors)
+        split(input, split_size: ints, dim?: dim)
+        stack(tensors: tensors, dim?: dim)
+        tile(input, dims: sizes)
+        view_as_complex(input)
+        view_as_real(input)
+        vstack(tensors: tensors)
+        """,
+    ),
+    *rows(
+        "torch",
+        """
+        arange(end: number, *, dtype?: dtype, requires_grad?: bool)
+        arange(start: number, end: number, step?: number, *, dtype?: dtype, requires_grad?: bool)
+        eye(n: int, m?: int, *, dtype?: dtype, requires_grad?: bool)
+        full(size: sizes, fill_value: number, *, dtype?: dtype, requires_grad?: bool)
+        full_like(input, fill_value: number, *, dtype?: dtype, requires_grad?: bool)
+        linspace(start: number, end: number, steps: int, *, dtype?: dtype, requires_grad?: bool)
+        logspace(start: number, end: number, steps: int, base?: number, *, dtype?: dtype, requires_grad?: bool)
+        ones(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
+        ones_like(input, *, dtype?: dtype, requires_grad?: bool)
+        tensor(data: any, *, dtype?: dtype, requires_grad?: bool)
+        tril_indices(row: int, col: int, offset?: int, *, dtype?: dtype)
+        triu_indices(row: int, col: int, offset?: int, *, dtype?: dtype)
+        zeros(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
+        zeros_like(input, *, dtype?: dtype, requires_grad?: bool)
+        """,
+        differentiable=False,
+    ),
+    *rows(
+        "Tensor",
+        """
+        new_full(input, size: sizes, fill_value: number, *, dtype?: dtype, requires_grad?: bool)
+        new_ones(input, *size: sizes, *, dtype?: dtype, requires_grad?: bool)
+        new_tensor(input, data: any, *, dtype?: dtype, requires_grad?: bool)
+        new_zeros(input, *size: sizes, *, dtype?: dtype, requires_grad?: bool)
+        """,
+        differentiable=False,
+    ),
+    *rows(
+        "Tensor",
+        """
+        dim(input)
+        is_complex(input)
+        is_floating_point(input)
+        item(input)
+        ndimension(input)
+        nelement(input)
+        numel(input)
+        size(input, dim?: dim)
+        dtype
+        ndim
+        shape
+        """,
+        differentiable=False,
+    ),
+    *rows("torch", "is_complex(input)\nis_floating_point(input)\nnumel(input)", differentiable=False),
+]
+
+#: Fields of the named tuples that ops return. Their receiver is such a tuple, not a tensor.
+FIELDS = [
+    *rows("Tuple", "L\nLU\nQ\nR\nS\nU\nVh\neigenvalues\neigenvectors\nlogabsdet\npivots\nsign\nvalues"),
+    *rows("Tuple", "indices", differentiable=False),
+]

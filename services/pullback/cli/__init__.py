@@ -1,0 +1,5 @@
+"""The `pullback` command."""
+
+from pullback.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,206 @@
+"""The commands and their options. What a command does is imported when it runs, so that `--help` is quick."""
+
+# No postponed annotations here: typer reads them.
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pullback.cli.exits import FAILED, faults_reported
+
+app = typer.Typer(
+    name="pullback",
+    help="Gradients as a service: evaluate a tensor program, get value, gradients and autograd graph.",
+    epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no service reached, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Program = Annotated[
+    str, typer.Argument(metavar="PROGRAM", help="Source text, @FILE, or - for standard input.")
+]
+Bindings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME=VALUE",
+        help="Inputs: x=2, w=[[1,2],[3,4]], n:int64=3, a=@array.npy. Without a type, numbers are float32.",
+    ),
+]
+Wrt = Annotated[
+    list[str] | None,
+    typer.Option("--wrt", help="Inputs to differentiate with respect to: x,w.", metavar="NAMES"),
+]
+Outputs = Annotated[
+    list[str] | None, typer.Option("--outputs", help="Names to return: y,z.", metavar="NAMES")
+]
+Cotangents = Annotated[
+    list[str] | None,
+    typer.Option("--cotangent", help="Seed of the reverse pass: y=[1,0].", metavar="NAME=VALUE"),
+]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Class of device.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds that it may take.", min=0.001)]
+Address = Annotated[
+    str, typer.Option("--address", envvar="PULLBACK_ADDRESS", help="Where the service is: host:port.")
+]
+
+# Not imported from the SDK, which would import grpc for `--help`; a test compares the two.
+DEFAULT_ADDRESS = "localhost:50051"
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - for --version only
+
+        typer.echo(f"pullback {version('pullback')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Gradients as a service: evaluate a tensor program, get value, gradients and autograd graph."""
+
+
+@app.command("eval")
+def _eval(
+    program: Program,
+    inputs: Bindings = None,
+    *,
+    wrt: Wrt = None,
+    outputs: Outputs = None,
+    cotangent: Cotangents = None,
+    value_only: Annotated[bool, typer.Option("--value-only", help="Compute no derivative.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
+    device: Device = "auto",
+    timeout: Timeout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Evaluate a program: print its values and gradients."""
+    with faults_reported():
+        from pullback.cli.evaluating import Request, evaluate  # noqa: PLC0415 - imports grpc and numpy
+        from pullback.cli.rendering import as_json_text, as_text  # noqa: PLC0415 - imports numpy and rich
+
+        request = Request(
+            program=program,
+            inputs=inputs or [],
+            wrt=wrt or [],
+            outputs=outputs or [],
+            cotangents=cotangent or [],
+            value_only=value_only,
+            return_graph=graph,
+            device=device,
+            timeout=timeout,
+        )
+        evaluated = evaluate(request, address)
+        typer.echo((as_json_text if as_json else as_text)(evaluated), nl=False)
+
+
+@app.command("check")
+def _check(
+    program: Program,
+    *,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--inputs", help="Names that would be bound: x,w.", metavar="NAMES")
+    ] = None,
+    outputs: Outputs = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Check a program without running it: say what is wrong, and where."""
+    with faults_reported():
+        from pullback.cli.checking import check  # noqa: PLC0415 - imports grpc and numpy
+
+        text, accepted = check(program, inputs or [], outputs or [], address)
+        typer.echo(text, nl=False)
+    if not accepted:
+        raise typer.Exit(FAILED)
+
+
+@app.command("graph")
+def _graph(
+    program: Program,
+    inputs: Bindings = None,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="FILE.dot, .json, .pb or .binpb; without, DOT is printed."),
+    ] = None,
+    wrt: Wrt = None,
+    outputs: Outputs = None,
+    cotangent: Cotangents = None,
+    device: Device = "auto",
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Evaluate a program and write its autograd graph."""
+    with faults_reported():
+        from pullback.cli.evaluating import Request  # noqa: PLC0415 - imports grpc and numpy
+        from pullback.cli.graphs import write_graph  # noqa: PLC0415 - imports grpc and numpy
+
+        request = Request(
+            program=program,
+            inputs=inputs or [],
+            wrt=wrt or [],
+            outputs=outputs or [],
+            cotangents=cotangent or [],
+            return_graph=True,
+            device=device,
+            timeout=timeout,
+        )
+        write_graph(request, address, output)
+
+
+@app.command("gateway")
+def _gateway(
+    *,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on.", min=0, max=65_535)] = None,
+) -> None:
+    """Run a gateway here. Further settings are PULLBACK_ variables."""
+    from pullback.cli.processes import become  # noqa: PLC0415 - for this command only
+    from pullback.cli.settings import gateway_settings  # noqa: PLC0415 - for this command only
+
+    become("gateway", gateway_settings(host, port))
+
+
+@app.command("worker")
+def _worker(
+    *,
+    device: Annotated[
+        Literal["cpu", "cuda"] | None, typer.Option("--device", help="Class of device.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Evaluators at once.", min=1)] = None,
+) -> None:
+    """Run a worker here. Further settings are PULLBACK_ variables."""
+    from pullback.cli.processes import become  # noqa: PLC0415 - for this command only
+    from pullback.cli.settings import worker_settings  # noqa: PLC0415 - for this command only
+
+    become("worker", worker_settings(device, workers))
+
+
+@app.command("up")
+def _up(
+    *,
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=0, max=65_535)] = 50_051,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where jobs and results are kept.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", help="Evaluators at once.", min=1)] = os.cpu_count()
+    or 1,
+) -> None:
+    """Run everything on this machine, with an embedded Redis."""
+    from pullback.cli.up import up  # noqa: PLC0415 - for this command only
+
+    raise typer.Exit(up(port, data_dir, workers))

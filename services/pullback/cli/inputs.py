@@ -1,0 +1,91 @@
+"""What is typed on the command line, as programs, names and tensors."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import typer
+
+from pullback.client import InvalidArgument, tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pullback.v1.tensor_pb2 import Tensor
+
+
+def read_program(text: str) -> str:
+    """Gives the source text of ``-`` (standard input), ``@FILE`` or the text itself.
+
+    Raises:
+        typer.BadParameter: the file cannot be read as text.
+    """
+    if text == "-":
+        return sys.stdin.read()
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{text[1:]}: {error}") from error
+
+
+def read_names(texts: Iterable[str]) -> list[str]:
+    """Gives the names of ``x,w`` and of options that are given several times."""
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def read_bindings(texts: Iterable[str]) -> dict[str, Tensor]:
+    """Gives the tensors of ``NAME=VALUE`` and ``NAME:DTYPE=VALUE``, by name.
+
+    A value is a number, a nested list of numbers, ``true``, ``false``, or ``@FILE.npy``. Numbers become
+    float32 even without a point, since gradients are what the command is for; a file keeps its data type.
+
+    Raises:
+        typer.BadParameter: a text is none of these, or a name is there twice.
+    """
+    tensors: dict[str, Tensor] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        name, _, dtype = target.partition(":")
+        if not equals or not name:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+        if name in tensors:
+            raise typer.BadParameter(f"{name} is given twice")
+        try:
+            tensors[name] = _tensor(value, dtype or None)
+        except (InvalidArgument, OSError, ValueError) as error:
+            raise typer.BadParameter(f"{target}: {error}") from error
+    return tensors
+
+
+def _tensor(text: str, dtype: str | None) -> Tensor:
+    if text.startswith("@"):
+        return tensor(np.load(text[1:], allow_pickle=False), dtype)
+    value = _literal(text)
+    return tensor(value, dtype or _default_dtype(value))
+
+
+def _default_dtype(value: object) -> str:
+    kind = np.asarray(value).dtype.kind
+    return {"b": "bool", "c": "complex64"}.get(kind, "float32")
+
+
+def _literal(text: str) -> object:
+    """Reads a number or a nested list, in JSON's syntax or Python's.
+
+    `float` is there for ``nan`` and ``inf``, which the others know by other names or not at all.
+    """
+    value: object
+    for parse in (int, float, json.loads, ast.literal_eval):
+        try:
+            value = parse(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return value
+    raise ValueError(f"{text!r} is neither a number nor a list of numbers")

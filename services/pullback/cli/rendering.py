@@ -1,0 +1,111 @@
+"""Results as text, for eyes and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from google.protobuf.json_format import MessageToDict
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pullback.contract.tensors import BY_CODE, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pullback.client import Evaluated
+    from pullback.v1.graph_pb2 import AutogradGraph, GraphNode
+    from pullback.v1.tensor_pb2 import Tensor
+
+# Columns of a table that is printed: wide enough never to break an array's line, which is wrapped by numpy.
+_WIDTH = 200
+
+# Columns after which numpy breaks an array's line.
+_ARRAY_WIDTH = 100
+
+_ABSENCES = {
+    "independent": "none: the outputs do not depend on it",
+    "not_tracked": "none: the program turned its requires_grad off",
+    "not_accumulated": "none: the program's backward() put nothing into its .grad",
+}
+
+
+def as_text(evaluated: Evaluated) -> str:
+    """Writes what the program printed, then a table of values and gradients, then the graph's nodes."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    _add_rows(table, "value", evaluated.message.values, evaluated.values)
+    _add_rows(table, "gradient", evaluated.message.gradients, evaluated.gradients)
+    for name, reason in evaluated.absent_gradients.items():
+        table.add_row("gradient", Text(name), "", _ABSENCES.get(reason, f"none: {reason}"))
+    stream = StringIO()
+    Console(file=stream, width=_WIDTH, color_system=None).print(table)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    if evaluated.graph is not None:
+        lines += _node_lines(evaluated.graph)
+    return evaluated.printed + "".join(f"{line}\n" for line in lines)
+
+
+def as_json_text(evaluated: Evaluated) -> str:
+    """Writes one JSON object on one line.
+
+    Tensors are numbers or nested lists. What JSON has no number for is written as protobuf does: ``"NaN"``,
+    ``"Infinity"``, ``"-Infinity"``. A complex number is a list of its real and imaginary part.
+    """
+    document: dict[str, Any] = {
+        "values": {name: _json_safe(array.tolist()) for name, array in evaluated.values.items()},
+        "gradients": {name: _json_safe(array.tolist()) for name, array in evaluated.gradients.items()},
+        "absent_gradients": evaluated.absent_gradients,
+        "printed": evaluated.printed,
+        "device": evaluated.device,
+        "worker": evaluated.worker,
+        "engine": evaluated.engine,
+    }
+    if evaluated.graph is not None:
+        document["graph"] = MessageToDict(evaluated.graph, preserving_proto_field_name=True)
+    return json.dumps(document, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _add_rows(
+    table: Table, kind: str, tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    for name, array in arrays.items():
+        tensor = tensors[name]  # says bfloat16, which the array cannot
+        kind_of_tensor = describe(BY_CODE[tensor.dtype], tensor.shape)
+        table.add_row(kind, Text(name), Text(kind_of_tensor), Text(_digits(array)))
+
+
+def _digits(array: NDArray[Any]) -> str:
+    return np.array2string(array, separator=", ", max_line_width=_ARRAY_WIDTH)
+
+
+def _node_lines(graph: AutogradGraph) -> list[str]:
+    followers: dict[int, list[str]] = {}
+    for edge in graph.edges:
+        followers.setdefault(edge.from_node, []).append(str(edge.to_node))
+    lines = [f"graph     {len(graph.nodes)} nodes"]
+    for node in graph.nodes:
+        after = f" -> {', '.join(followers[node.id])}" if node.id in followers else ""
+        lines.append(f"  {node.id}  {node_title(node)}{after}")
+    return lines
+
+
+def node_title(node: GraphNode) -> str:
+    """Names a node as its readers do: the function, and the leaf where it collects a gradient."""
+    return f"{node.name} {node.leaf.name}".rstrip() if node.HasField("leaf") else node.name
+
+
+def _json_safe(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_json_safe(item) for item in value]
+    if isinstance(value, complex):
+        return [_json_safe(value.real), _json_safe(value.imag)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -1,0 +1,157 @@
+"""The three parts of a Pullback on one machine, and the run of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+from pydantic import ValidationError
+
+from pullback.broker.embedded import (
+    READY_TEXT,
+    STOP_SECONDS,
+    DataDirectory,
+    find_server,
+    free_port,
+    leashed,
+    prepare,
+)
+from pullback.cli.up.part import Part
+from pullback.cli.up.settings import UpSettings, part_environment
+from pullback.cli.up.supervisor import Supervisor
+from pullback.contract.errors import PullbackError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+
+#: The port that the other commands take for granted.
+DEFAULT_PORT = 50_051
+
+#: How long each part may take until it is ready, in seconds. Redis may have gigabytes to load; a worker loads
+#: torch, which takes a minute from a cold disk.
+REDIS_READY_SECONDS = 60.0
+WORKER_READY_SECONDS = 120.0
+GATEWAY_READY_SECONDS = 30.0
+
+#: How long each part may take to stop, in seconds. A gateway first waits for evaluations in flight, for ten
+#: seconds unless it is set otherwise. A worker that is killed loses no job.
+WORKER_STOP_SECONDS = 20.0
+GATEWAY_STOP_SECONDS = 15.0
+
+#: The folder of the embedded Redis in the data directory.
+_REDIS_DIR = "redis"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What is run as gateway and as worker.
+
+    Attributes:
+        gateway: a command line that prints ``pullback gateway ready: HOST:PORT``.
+        worker: a command line that prints ``pullback worker ready: …``.
+    """
+
+    # -P: no module of the user's working directory stands in for one of ours.
+    gateway: tuple[str, ...] = (sys.executable, "-P", "-m", "pullback.gateway")
+    worker: tuple[str, ...] = (sys.executable, "-P", "-m", "pullback.worker")
+
+
+def run(port: int, data_dir: Path | None, workers: int, commands: Commands | None = None) -> int:
+    """Runs Redis, a worker and a gateway until a signal comes or one of them cannot be kept up.
+
+    Args:
+        port: where the gateway listens; 0 takes a free one.
+        data_dir: where jobs and results are kept; None takes the user's data directory.
+        workers: slots of the worker.
+        commands: what to run as worker and as gateway.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        settings = UpSettings()
+        with ExitStack() as stack:
+            redis, url = _redis(settings, data_dir or settings.data_dir, stack)
+            return asyncio.run(_supervise(redis, url, port or free_port(), workers, commands or Commands()))
+    except (PullbackError, ValidationError) as error:
+        typer.echo(f"pullback up: {error}", err=True)
+        return 1
+
+
+async def _supervise(redis: list[Part], url: str, port: int, workers: int, commands: Commands) -> int:
+    address = f"{HOST}:{port}"
+    _say(f"starting a worker with {workers} slots on cpu, and a gateway on {address}")
+    parts = [_worker(commands.worker, url, workers), _gateway(commands.gateway, url, address)]
+    supervisor = Supervisor([redis, parts], _say, lambda: _welcome(address))
+    return await supervisor.run()
+
+
+def _redis(settings: UpSettings, data_dir: Path, stack: ExitStack) -> tuple[list[Part], str]:
+    """Makes the Redis part, none where a Redis runs already, and the URL to reach it."""
+    if settings.redis_url is not None:
+        _say(f"using the Redis of PULLBACK_REDIS_URL, {_without_secrets(settings.redis_url)}; starting none")
+        return [], settings.redis_url
+    server = find_server(settings.redis_server)
+    directory = stack.enter_context(DataDirectory.take(data_dir / _REDIS_DIR, server))
+    launch = prepare(directory, server)
+    _say(f"starting redis: {server} on {launch.address}, data in {directory.path}")
+    part = Part(
+        name="redis",
+        command=launch.command,
+        environment=part_environment(),
+        ready=re.compile(READY_TEXT),
+        ready_seconds=REDIS_READY_SECONDS,
+        stop_seconds=STOP_SECONDS,
+        descriptors=launch.descriptors,
+        quiet=True,
+    )
+    return [part], launch.url
+
+
+def _worker(command: tuple[str, ...], url: str, slots: int) -> Part:
+    return Part(
+        name="worker",
+        command=leashed(command, signal.SIGKILL),
+        environment=part_environment(redis_url=url, device="cpu", slots=str(slots)),
+        ready=re.compile("pullback worker ready: (.*)"),
+        ready_seconds=WORKER_READY_SECONDS,
+        stop_seconds=WORKER_STOP_SECONDS,
+    )
+
+
+def _gateway(command: tuple[str, ...], url: str, address: str) -> Part:
+    return Part(
+        name="gateway",
+        command=leashed(command, signal.SIGKILL),
+        environment=part_environment(redis_url=url, listen=address),
+        ready=re.compile("pullback gateway ready: (.*)"),
+        ready_seconds=GATEWAY_READY_SECONDS,
+        stop_seconds=GATEWAY_STOP_SECONDS,
+    )
+
+
+def _welcome(address: str) -> None:
+    where = "" if address.endswith(f":{DEFAULT_PORT}") else f" --address {address}"
+    _say(f"pullback is up on {address}")
+    _say(f'  try it:   pullback eval "y = x**2" x=3{where}')
+    _say("  stop it:  Ctrl-C")
+
+
+def _say(line: str) -> None:
+    # Whoever read our output may go away; the service stays.
+    with suppress(BrokenPipeError):
+        typer.echo(line)
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

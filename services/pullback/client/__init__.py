@@ -1,0 +1,58 @@
+"""The SDK: evaluates programs on a Pullback service, from blocking code or asyncio.
+
+Imports grpc, protobuf and numpy only. Torch tensors are taken and given where the caller has imported torch.
+"""
+
+from pullback.client.asynchronous import AsyncClient
+from pullback.client.blocking import Client
+from pullback.client.building import Device, evaluation
+from pullback.client.reading import Checked, Diagnostic, Evaluated, Timings
+from pullback.client.tensors import tensor
+from pullback.contract.errors import (
+    CallerError,
+    Cancelled,
+    DeadlineExceeded,
+    DeviceNotServed,
+    InternalFault,
+    InvalidArgument,
+    KernelFault,
+    LimitExceeded,
+    Overloaded,
+    ProgramError,
+    PullbackError,
+    QueueUnavailable,
+    RequestIdReused,
+    ServiceError,
+    Stopping,
+    Unreachable,
+    WorkerLost,
+)
+
+__all__ = [
+    "AsyncClient",
+    "CallerError",
+    "Cancelled",
+    "Checked",
+    "Client",
+    "DeadlineExceeded",
+    "Device",
+    "DeviceNotServed",
+    "Diagnostic",
+    "Evaluated",
+    "InternalFault",
+    "InvalidArgument",
+    "KernelFault",
+    "LimitExceeded",
+    "Overloaded",
+    "ProgramError",
+    "PullbackError",
+    "QueueUnavailable",
+    "RequestIdReused",
+    "ServiceError",
+    "Stopping",
+    "Timings",
+    "Unreachable",
+    "WorkerLost",
+    "evaluation",
+    "tensor",
+]

@@ -1,0 +1,242 @@
+"""The SDK for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Self, final
+
+import grpc
+import grpc.aio
+
+from pullback.client.building import as_names, merged, new_request_id, write_evaluation
+from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
+from pullback.client.faults import from_rpc_error
+from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
+from pullback.client.reading import Checked, Evaluated, read_check
+from pullback.client.retries import DEFAULT_RETRY_FOR, Attempts
+from pullback.contract.errors import PullbackError, Unreachable
+from pullback.v1.gradient_pb2 import CheckProgramRequest, EvaluateRequest, EvaluateStreamRequest
+from pullback.v1.gradient_pb2_grpc import GradientServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+    from types import TracebackType
+
+    from pullback.client.building import Device, Names, Values
+    from pullback.v1.evaluation_pb2 import Evaluation
+
+
+@final
+class AsyncClient:
+    """A connection to a Pullback service, for any number of tasks of one event loop.
+
+    Make it while that loop runs, and close it, or use it as a context manager. gRPC does not survive a
+    fork: make a client in each child process.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        retry_for: float = DEFAULT_RETRY_FOR,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Makes a client. Connects when it is first used.
+
+        Args:
+            address: ``host:port``, or any other gRPC target.
+            retry_for: the seconds that a call may spend waiting between tries while the service cannot be
+                reached or is full; 0 for a single try.
+            credentials: of gRPC, for TLS; None for plain text.
+        """
+        self._address = address
+        self._retry_for = retry_for
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(address, OPTIONS)
+        else:
+            self._channel = grpc.aio.secure_channel(address, credentials, OPTIONS)
+        self._stub: Any = GradientServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connection, and the calls under way on it."""
+        await self._channel.close()
+
+    async def evaluate(
+        self,
+        program: str,
+        /,
+        inputs: Values | None = None,
+        *,
+        outputs: Names = (),
+        wrt: Names = (),
+        cotangents: Values | None = None,
+        value_only: bool = False,
+        return_graph: bool = False,
+        device: Device = "auto",
+        timeout: float | None = None,  # noqa: ASYNC109 - it travels with the evaluation
+        request_id: str | None = None,
+        **named_inputs: Any,
+    ) -> Evaluated:
+        """Evaluates a program and waits for value and gradients.
+
+        A call that fails on the way, or finds the service full, is tried again under the same request id,
+        so that a service restarted in between goes unnoticed and nothing is computed twice.
+
+        Args:
+            program: the source text.
+            inputs: tensors to bind before the program runs, by name; see `evaluation` for their data types.
+            outputs: the names to return; empty for the last value that the program makes.
+            wrt: the inputs to differentiate with respect to; empty for every floating-point or complex one.
+            cotangents: the seeds of the reverse pass, by output name.
+            value_only: True for no derivative.
+            return_graph: True for the autograd graph too.
+            device: the class of device to run on.
+            timeout: the longest that the call may take, in seconds, retries included; None for the service's
+                default for the evaluation and no limit on the call.
+            request_id: the name that the result is kept under; None for a new one.
+            **named_inputs: further inputs.
+
+        Raises:
+            CallerError: the evaluation is wrong, too big or too slow; the class says which.
+            ServiceError: the service is at fault, or could not be reached in `retry_for` or `timeout`.
+        """
+        request = EvaluateRequest(request_id=request_id or new_request_id())
+        write_evaluation(
+            request.evaluation,
+            program,
+            merged(inputs, named_inputs),
+            outputs=outputs,
+            wrt=wrt,
+            cotangents=cotangents,
+            value_only=value_only,
+            return_graph=return_graph,
+            device=device,
+            timeout=timeout,
+        )
+        response = await self._call(self._stub.Evaluate, request, timeout)
+        return Evaluated(response.result, request.evaluation)
+
+    async def check(
+        self,
+        program: str,
+        *,
+        inputs: Names = (),
+        outputs: Names = (),
+        timeout: float | None = None,  # noqa: ASYNC109 - it is the call's deadline, known to the service
+    ) -> Checked:
+        """Checks a program without running it. Faults are in `Checked.diagnostics`, not raised.
+
+        Args:
+            program: the source text.
+            inputs: the names that would be bound; empty for whatever the program reads first.
+            outputs: the names that would be asked for.
+            timeout: the longest that the call may take, in seconds; None for no limit.
+
+        Raises:
+            ServiceError: the service is at fault, or could not be reached.
+        """
+        request = CheckProgramRequest(program=program, inputs=as_names(inputs), outputs=as_names(outputs))
+        return read_check(await self._call(self._stub.CheckProgram, request, timeout))
+
+    async def evaluate_many(
+        self,
+        evaluations: Iterable[Evaluation],
+        *,
+        batch: int = DEFAULT_BATCH,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        run_id: str | None = None,
+    ) -> AsyncGenerator[Landing]:
+        """Evaluates many, over one stream, and gives each one's outcome as it becomes known, in any order.
+
+        One that fails is given as its error and does not disturb the rest. A stream that breaks is opened
+        again, and what has no outcome is sent again under the same request ids. A caller who may leave the
+        loop early SHOULD wrap the iterator in `contextlib.aclosing`, which cancels what is under way.
+
+        Args:
+            evaluations: made by `evaluation`. Read in the event loop, no more than `in_flight` ahead.
+            batch: evaluations in one message, from 1 to 4,096.
+            in_flight: evaluations under way at once.
+            run_id: what request ids begin with; None for a new one. A script that is started again with the
+                same evaluations and the same `run_id` is answered from what the service still holds.
+
+        Yields:
+            The index among `evaluations`, and an `Evaluated` or a `PullbackError`.
+
+        Raises:
+            ServiceError: the service could not be reached for as long as `retry_for`.
+        """
+        flight = Flight(
+            evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._retry_for
+        )
+        while True:
+            departures = flight.restart()
+            first = next(departures, None)
+            if first is None:
+                return
+            try:
+                async with aclosing(self._fly(flight, chain([first], departures))) as landings:
+                    async for landing in landings:
+                        yield landing
+                fault: PullbackError = Unreachable(f"the service at {self._address} ended the stream early")
+            except grpc.RpcError as error:
+                fault = from_rpc_error(error, self._address)
+            if flight.done:
+                return
+            await asyncio.sleep(flight.delay(fault))
+
+    async def _fly(self, flight: Flight, departures: Iterator[Departure]) -> AsyncGenerator[Landing]:
+        """Sends and receives until the stream ends, or raises as it breaks."""
+        outbox = _Outbox()
+        call = self._stub.EvaluateStream(aiter(outbox))
+        try:
+            await outbox.put(departures)
+            async for response in call:
+                landings = flight.land(response)
+                await outbox.put(flight.departures())
+                if flight.done:
+                    outbox.close()  # the service then ends the stream
+                for landing in landings:
+                    yield landing
+        finally:
+            outbox.close()
+            call.cancel()
+
+    async def _call(self, method: Any, request: Any, seconds: float | None) -> Any:
+        attempts = Attempts(self._retry_for, seconds)
+        while True:
+            try:
+                return await method(request, timeout=attempts.rpc_timeout())
+            except grpc.RpcError as error:
+                delay = attempts.delay(from_rpc_error(error, self._address))
+            await asyncio.sleep(delay)
+
+
+@final
+class _Outbox:
+    """What a stream has to send: filled by the receiving task, emptied by gRPC's."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Departure | None] = asyncio.Queue()
+
+    async def put(self, departures: Iterable[Departure]) -> None:
+        for departure in departures:
+            self._queue.put_nowait(departure)
+            await asyncio.sleep(0)  # lets the message go while the next is built
+
+    def close(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[EvaluateStreamRequest]:
+        while (departure := await self._queue.get()) is not None:
+            await asyncio.sleep(departure.seconds_left())
+            yield departure.message

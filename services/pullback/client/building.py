@@ -1,0 +1,149 @@
+"""What a caller asks for, as messages. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from pullback.client.tensors import write_value
+from pullback.contract.errors import InvalidArgument
+from pullback.v1 import evaluation_pb2 as pb
+
+if TYPE_CHECKING:
+    from pullback.v1.tensor_pb2 import Tensor
+
+Device = Literal["auto", "cpu", "cuda"]
+
+#: One name, or several.
+Names = str | Iterable[str]
+
+#: Tensors by name: numbers, nested lists, arrays, torch tensors or tensor messages.
+Values = Mapping[str, Any]
+
+_DEVICES: dict[str, pb.Device] = {
+    "auto": pb.DEVICE_UNSPECIFIED,
+    "cpu": pb.DEVICE_CPU,
+    "cuda": pb.DEVICE_CUDA,
+}
+
+
+def evaluation(
+    program: str,
+    /,
+    inputs: Values | None = None,
+    *,
+    outputs: Names = (),
+    wrt: Names = (),
+    cotangents: Values | None = None,
+    value_only: bool = False,
+    return_graph: bool = False,
+    device: Device = "auto",
+    timeout: float | None = None,
+    **named_inputs: Any,
+) -> pb.Evaluation:
+    """Makes an evaluation, to be given to `evaluate_many`.
+
+    Python numbers and nested lists become what `torch.tensor` makes of them: float32, int64, bool or
+    complex64. Arrays and torch tensors keep their data type. An input named like a parameter goes into
+    `inputs`.
+
+    Args:
+        program: the source text.
+        inputs: tensors to bind before the program runs, by name.
+        outputs: the names to return; empty for the last value that the program makes.
+        wrt: the inputs to differentiate with respect to; empty for every floating-point or complex one.
+        cotangents: the seeds of the reverse pass, by output name, each of its output's shape and data type.
+        value_only: True for no derivative.
+        return_graph: True for the autograd graph too.
+        device: the class of device to run on.
+        timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
+        **named_inputs: further inputs.
+
+    Raises:
+        InvalidArgument: an argument cannot be sent; `field` names it.
+    """
+    message = pb.Evaluation()
+    write_evaluation(
+        message,
+        program,
+        merged(inputs, named_inputs),
+        outputs=outputs,
+        wrt=wrt,
+        cotangents=cotangents,
+        value_only=value_only,
+        return_graph=return_graph,
+        device=device,
+        timeout=timeout,
+    )
+    return message
+
+
+def write_evaluation(
+    message: pb.Evaluation,
+    program: str,
+    inputs: Values,
+    *,
+    outputs: Names,
+    wrt: Names,
+    cotangents: Values | None,
+    value_only: bool,
+    return_graph: bool,
+    device: Device,
+    timeout: float | None,
+) -> None:
+    """Fills an empty message in place, since a copy of one with big inputs costs as much as sending it.
+
+    Raises:
+        InvalidArgument: an argument cannot be sent; `field` names it.
+    """
+    message.program = program
+    message.outputs.extend(as_names(outputs))
+    message.wrt.extend(as_names(wrt))
+    message.return_graph = return_graph
+    for name, value in inputs.items():
+        write_value(_entry(message.inputs, name), f'inputs["{name}"]', value)
+    for name, value in (cotangents or {}).items():
+        write_value(_entry(message.cotangents, name), f'cotangents["{name}"]', value)
+    if value_only:
+        message.value_only.SetInParent()
+    if device not in _DEVICES:
+        raise InvalidArgument(f"{device!r} is none of {', '.join(_DEVICES)}", field="device")
+    message.device = _DEVICES[device]
+    if timeout is not None:
+        _write_timeout(message, timeout)
+
+
+def new_request_id() -> str:
+    """Makes a request id that nobody else has."""
+    return uuid4().hex
+
+
+def as_names(names: Names) -> tuple[str, ...]:
+    """Takes one name for a list of one, not for a list of its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def merged(inputs: Values | None, named_inputs: Values) -> Values:
+    """Joins the inputs of the mapping and of the keywords.
+
+    Raises:
+        InvalidArgument: a name is in both.
+    """
+    if not inputs:
+        return named_inputs
+    twice = inputs.keys() & named_inputs.keys()
+    if twice:
+        raise InvalidArgument("given in `inputs` and as a keyword too", field=f'inputs["{min(twice)}"]')
+    return {**inputs, **named_inputs}
+
+
+def _entry(tensors: Any, name: str) -> Tensor:
+    entry: Tensor = tensors[name]  # a protobuf map makes an entry that is asked for
+    return entry
+
+
+def _write_timeout(message: pb.Evaluation, timeout: float) -> None:
+    if not 0 < timeout < float("inf"):
+        raise InvalidArgument(f"{timeout} is not a number of seconds above 0", field="timeout")
+    message.timeout.FromNanoseconds(max(1, round(timeout * 1e9)))

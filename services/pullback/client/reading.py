@@ -1,0 +1,209 @@
+"""What the service answered, as Python values. No I/O.
+
+Strategy: an answer keeps its message and decodes a field when it is first read, since a batch script that
+looks at one gradient of each of a million results should not pay for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, final
+
+from pullback.client.tensors import read_arrays, read_torch
+from pullback.contract.names import DEVICE_CLASSES
+from pullback.v1 import evaluation_pb2 as pb
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pullback.v1.gradient_pb2 import CheckProgramResponse
+    from pullback.v1.graph_pb2 import AutogradGraph
+
+_ABSENCES: dict[int, str] = {
+    pb.GRADIENT_ABSENCE_INDEPENDENT: "independent",
+    pb.GRADIENT_ABSENCE_NOT_TRACKED: "not_tracked",
+    pb.GRADIENT_ABSENCE_NOT_ACCUMULATED: "not_accumulated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """When each step of an evaluation was taken, in UTC, by the service's clocks.
+
+    Attributes:
+        accept_time: when it was durably accepted.
+        start_time: when the attempt that finished it began.
+        finish_time: when that attempt finished.
+    """
+
+    accept_time: datetime
+    start_time: datetime
+    finish_time: datetime
+
+
+@final
+class Evaluated:
+    """What an evaluation gave. Arrays are numpy's, each the caller's own; bfloat16 is widened to float32."""
+
+    def __init__(self, result: pb.Result, evaluation: pb.Evaluation) -> None:
+        self._result = result
+        # Not the evaluation itself: its inputs may be big, and results are kept.
+        self._outputs = tuple(evaluation.outputs)
+        self._wrt = tuple(evaluation.wrt)
+
+    def __repr__(self) -> str:
+        return f"Evaluated(values={self.values!r}, gradients={self.gradients!r})"
+
+    @property
+    def message(self) -> pb.Result:
+        """The result as it travelled, with each tensor's data type and bytes."""
+        return self._result
+
+    @cached_property
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The outputs by name, in the order asked for."""
+        return read_arrays(self._result.values, self._outputs)
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """The last output, which is the differentiated one unless cotangents were given."""
+        return next(reversed(self.values.values()))
+
+    @cached_property
+    def gradients(self) -> dict[str, NDArray[Any]]:
+        """The gradients by leaf name, each of its leaf's shape and data type."""
+        return read_arrays(self._result.gradients, self._wrt)
+
+    @property
+    def gradient(self) -> NDArray[Any]:
+        """The gradient, where there is exactly one.
+
+        Raises:
+            ValueError: there is none, or there are several.
+        """
+        if len(self.gradients) != 1:
+            names = ", ".join(self.gradients) or "none"
+            raise ValueError(f"expected one gradient, found {names}; read `gradients` and `absent_gradients`")
+        return next(iter(self.gradients.values()))
+
+    @property
+    def torch_values(self) -> dict[str, Any]:
+        """`values` as torch tensors of the exact data types.
+
+        Raises:
+            RuntimeError: torch is not imported.
+        """
+        return read_torch(self._result.values, self._outputs)
+
+    @property
+    def torch_gradients(self) -> dict[str, Any]:
+        """`gradients` as torch tensors of the exact data types.
+
+        Raises:
+            RuntimeError: torch is not imported.
+        """
+        return read_torch(self._result.gradients, self._wrt)
+
+    @cached_property
+    def absent_gradients(self) -> dict[str, str]:
+        """The leaves that were asked for and have no gradient, each with the reason.
+
+        ``independent``: the outputs do not depend on it. ``not_tracked``: the program turned its
+        `requires_grad` off. ``not_accumulated``: the program's own `backward()` put nothing into its `.grad`.
+        """
+        absent = self._result.absent_gradients
+        return {name: _ABSENCES.get(absent[name], "unknown") for name in sorted(absent)}
+
+    @property
+    def graph(self) -> AutogradGraph | None:
+        """The autograd graph, where it was asked for."""
+        return self._result.graph if self._result.HasField("graph") else None
+
+    @property
+    def printed(self) -> str:
+        """The text that the program printed."""
+        return self._result.printed
+
+    @property
+    def device(self) -> str:
+        """The class of device that computed: ``cpu`` or ``cuda``."""
+        return DEVICE_CLASSES.get(self._result.device, "unknown")
+
+    @property
+    def worker(self) -> str:
+        """The name of the worker that computed."""
+        return self._result.worker
+
+    @property
+    def engine(self) -> str:
+        """The version of the engine and of torch. Bits are comparable within one version only."""
+        return self._result.engine
+
+    @property
+    def timings(self) -> Timings:
+        """When each step was taken."""
+        times = self._result.timings
+        return Timings(
+            accept_time=times.accept_time.ToDatetime(UTC),
+            start_time=times.start_time.ToDatetime(UTC),
+            finish_time=times.finish_time.ToDatetime(UTC),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault of a program.
+
+    Attributes:
+        line: from 1; 0 where the fault has no place.
+        column: in characters, from 1; 0 where the fault has no place.
+        message: what was found and what was expected.
+        source_line: the line that the fault is in.
+        caret_line: puts ``^`` below the fault when written under `source_line`.
+        suggestion: what to write instead; may be empty.
+    """
+
+    line: int
+    column: int
+    message: str
+    source_line: str = ""
+    caret_line: str = ""
+    suggestion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check of a program found.
+
+    Attributes:
+        diagnostics: the faults, in order of position; empty where the program is accepted.
+        inputs: the names that the program reads before it binds them, in order of first use.
+        outputs: the names that an evaluation would return.
+        ops: the operations that it calls, in order of first use.
+        calls_backward: whether it calls `backward()` itself.
+        statement_count: the number of statements.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ops: tuple[str, ...]
+    calls_backward: bool
+    statement_count: int
+
+
+def read_check(response: CheckProgramResponse) -> Checked:
+    """Reads the answer to a check."""
+    return Checked(
+        diagnostics=tuple(
+            Diagnostic(d.line, d.column, d.message, d.source_line, d.caret_line, d.suggestion)
+            for d in response.diagnostics
+        ),
+        inputs=tuple(response.inputs),
+        outputs=tuple(response.outputs),
+        ops=tuple(response.ops),
+        calls_backward=response.calls_backward,
+        statement_count=response.statement_count,
+    )

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import typer
+
+from pullback.cli.inputs import read_bindings, read_names, read_program
+from pullback.contract.tensors import BY_CODE, decode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _read(text: str) -> tuple[str, Any]:
+    [tensor] = read_bindings([text]).values()
+    return BY_CODE[tensor.dtype].name, decode(tensor).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "value"),
+    [
+        ("x=2", "float32", 2.0),
+        ("x=-2.5e3", "float32", -2500.0),
+        ("x=inf", "float32", float("inf")),
+        ("x=[[1,2],[3,4]]", "float32", [[1.0, 2.0], [3.0, 4.0]]),
+        ("x=[1., Infinity]", "float32", None),
+        ("x=[Infinity]", "float32", [float("inf")]),
+        ("x=(1, 2.)", "float32", [1.0, 2.0]),
+        ("x=[]", "float32", []),
+        ("x=true", "bool", True),
+        ("x=[True, False]", "bool", [True, False]),
+        ("x=1+2j", "complex64", 1 + 2j),
+        ("x:int64=2", "int64", 2),
+        ("x:float64=[0.1]", "float64", [0.1]),
+        ("x:bfloat16=1.5", "bfloat16", 1.5),
+        ("x:bool=[1,0]", "bool", [True, False]),
+    ],
+)
+def test_a_value_gets_its_data_type(text: str, dtype: str, value: object) -> None:
+    """Numbers are float32 unless a data type is named; truth values and complex numbers are what they are."""
+    if value is None:  # Python's list syntax with JSON's infinity is neither's
+        with pytest.raises(typer.BadParameter):
+            _read(text)
+    else:
+        assert _read(text) == (dtype, value)
+
+
+def test_a_file_keeps_its_data_type_unless_told(tmp_path: Path) -> None:
+    """Arrays are read from .npy files, in any byte order."""
+    np.save(tmp_path / "a.npy", np.array([1, 2], dtype=">i2"))
+    assert _read(f"x=@{tmp_path}/a.npy") == ("int16", [1, 2])
+    assert _read(f"x:float64=@{tmp_path}/a.npy") == ("float64", [1.0, 2.0])
+
+
+def test_a_file_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    """An .npy file that holds pickled objects is refused."""
+    np.save(tmp_path / "a.npy", np.array([object()]), allow_pickle=True)
+    with pytest.raises(typer.BadParameter):
+        _read(f"x=@{tmp_path}/a.npy")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "=2",
+        "x=",
+        "x=two",
+        "x='2'",
+        "x={}",
+        "x=null",
+        "x=[[1],[1,2]]",
+        "x:int64=2.5",
+        "x:int7=2",
+        "x=__import__('os')",
+        "x=" + "[" * 100_000,
+        "x=@nowhere.npy",
+    ],
+)
+def test_what_is_no_tensor_is_wrong_usage(text: str) -> None:
+    """The command says what it could not read."""
+    with pytest.raises(typer.BadParameter):
+        read_bindings([text])
+
+
+def test_a_name_is_given_once() -> None:
+    """Of two values for one name neither is chosen."""
+    with pytest.raises(typer.BadParameter, match="x is given twice"):
+        read_bindings(["x=1", "x=2"])
+
+
+def test_names_are_split_at_commas_and_over_options() -> None:
+    """``--wrt x,w --wrt b`` names three."""
+    assert read_names(["x, w", "b", ""]) == ["x", "w", "b"]
+
+
+def test_a_program_is_text_a_file_or_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All three give the source text unchanged."""
+    (tmp_path / "p.py").write_text("y = x\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y = w\n"))
+    assert read_program("y = 2*x") == "y = 2*x"
+    assert read_program(f"@{tmp_path}/p.py") == "y = x\n"
+    assert read_program("-") == "y = w\n"
+
+
+def test_a_file_that_is_no_text_is_wrong_usage(tmp_path: Path) -> None:
+    """A missing file, a folder and bytes that are not UTF-8 are told apart from a wrong program."""
+    (tmp_path / "p.py").write_bytes(b"\xff")
+    for place in ("p.py", "missing.py", ""):
+        with pytest.raises(typer.BadParameter):
+            read_program(f"@{tmp_path}/{place}")

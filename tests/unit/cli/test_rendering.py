@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pullback.cli.rendering import as_json_text, as_text
+from pullback.client import Evaluated, evaluation, tensor
+from pullback.v1.evaluation_pb2 import GRADIENT_ABSENCE_NOT_TRACKED, Result
+
+
+def _evaluated(**fields: object) -> Evaluated:
+    return Evaluated(Result(**fields), evaluation(""))  # type: ignore[arg-type]
+
+
+def test_a_table_has_a_line_for_each_tensor() -> None:
+    """Kind, name, data type and numbers, in columns."""
+    text = as_text(
+        _evaluated(
+            values={"y": tensor([1.5, 2.0])},
+            gradients={"x": tensor(3, "float64")},
+            absent_gradients={"w": GRADIENT_ABSENCE_NOT_TRACKED},
+        )
+    )
+    assert text.splitlines() == [
+        "value     y  float32[2]  [1.5, 2. ]",
+        "gradient  x  float64[]   3.",
+        "gradient  w              none: the program turned its requires_grad off",
+    ]
+
+
+def test_printed_text_is_left_as_it_is() -> None:
+    """What looks like markup is text."""
+    assert as_text(_evaluated(printed="[bold]x[/bold]\n")).startswith("[bold]x[/bold]\n")
+
+
+def test_a_big_array_is_shortened_for_eyes_only() -> None:
+    """The table elides the middle; JSON has every number."""
+    evaluated = _evaluated(values={"y": tensor([0.0] * 5000)})
+    assert "..." in as_text(evaluated)
+    assert json.loads(as_json_text(evaluated))["values"]["y"] == [0.0] * 5000
+
+
+@given(st.lists(st.floats(width=32), min_size=1))
+def test_json_has_every_number_exactly(numbers: list[float]) -> None:
+    """Finite numbers read back as they were; the others have protobuf's names."""
+    names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    document = json.loads(as_json_text(_evaluated(values={"y": tensor(numbers)})))
+    assert document["values"]["y"] == [names.get(str(number), number) for number in numbers]
