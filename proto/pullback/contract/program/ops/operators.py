@@ -37,7 +37,7 @@ OPERATORS = [
         pointwise=True,
         differentiable=False,
     ),
-    *rows("operator", "matmul(a: operand, b: operand)\ngetitem(a: any, b: any)"),
+    *rows("operator", "matmul(a, b)\ngetitem(a: any, b: any)"),
 ]
 
 #: On plain numbers: the engine computes these itself, within its own bounds.

@@ -148,6 +148,7 @@ def rows(prefixes: str, table: str, *, pointwise: bool = False, differentiable: 
     """
     overloads: dict[str, list[Signature]] = {}
     attributes = set()
+    receiver = "self: any" if prefixes == "Tuple" else "self"  # a field is read from a named tuple
     # What an attribute is read from: a tensor, or one of the named tuples that ops return.
     receiver = "self" if prefixes == "Tensor" else "self: any"
     for line in filter(None, (" ".join(row.split()) for row in table.splitlines())):

@@ -1,0 +1,73 @@
+# One verb per chore. Each sets up what it needs first, so a fresh clone needs nothing but Python 3.11 and make.
+#
+#   make demo     the course notebook's figures, from running processes
+#   make test     all tests; `make test ARGS=tests/unit/contract` runs some
+#   make check    style, types, layers, protos
+#   make fmt      put style and protos in order
+#   make gen      remake the stubs and the pages of docs/ that are tables of the code
+#   make bench    side by side with peers
+#   make up       gateway, worker and an embedded Redis on this machine
+#   make pin      remake constraints.txt from what pyproject.toml allows
+#   make clean    remove what the others made
+
+PYTHON ?= python3
+export PYTHON
+
+# The first pip with --group and --build-constraint both; fixed, so that two clones are installed alike.
+export PIP_VERSION := 26.3
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check bench gen up clean pin fmt
+.DEFAULT_GOAL := test
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt Makefile
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Pullback needs Python 3.11 or newer with its venv module, but '$(PYTHON)' is not one." >&2; \
+	    echo "Install it (Debian: apt-get install python3 python3-venv), or name another: make PYTHON=python3.12" >&2; \
+	    exit 1; }
+	@echo "Installing into $(VENV): this takes a minute or two, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip==$(PIP_VERSION)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt \
+	    -e '.[local]' --group test --group check
+	@touch $@
+
+demo: setup
+	@$(BIN)/python examples/demo.py
+
+test: setup
+	$(BIN)/pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/protos.py check
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write proto
+
+gen: setup
+	$(BIN)/python tools/protos.py gen
+	$(BIN)/python tools/pages.py
+
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+up: setup
+	$(BIN)/pullback up $(ARGS)
+
+pin:
+	tools/pin.sh
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find proto services workers tests benchmarks tools examples -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import requires
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Pinned exactly where they are asked for: their inner workings are relied on, and guarded by tests.
+EXACT = {"celery", "kombu", "redis", "grpcio-tools"}
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict[str, list[Requirement]]:
+    """What pyproject.toml asks for, by the name of the list that asks."""
+    read = tomllib.loads(root.joinpath("pyproject.toml").read_text())
+    lists = {
+        "build": read["build-system"]["requires"],
+        "base": read["project"]["dependencies"],
+        **read["project"]["optional-dependencies"],
+        **read["dependency-groups"],
+    }
+    return {name: [Requirement(text) for text in texts] for name, texts in lists.items()}
+
+
+@pytest.fixture(scope="module")
+def pins(root: Path) -> dict[str, str]:
+    """The versions of constraints.txt, by canonical name."""
+    lines = [line for line in root.joinpath("constraints.txt").read_text().splitlines() if line[:1] != "#"]
+    split = [line.split("==") for line in lines]
+    assert all(len(parts) == 2 for parts in split)
+    return {canonicalize_name(name): version for name, version in split}
+
+
+def test_every_dependency_is_pinned_to_a_version_it_allows(
+    project: dict[str, list[Requirement]], pins: dict[str, str]
+) -> None:
+    """constraints.txt has a version for whatever pyproject.toml asks for, within its range."""
+    wanted = [item for items in project.values() for item in items if item.name != "pullback"]
+    assert [str(item) for item in wanted if canonicalize_name(item.name) not in pins] == []
+    assert [str(item) for item in wanted if pins[canonicalize_name(item.name)] not in item.specifier] == []
+
+
+def test_what_the_dependencies_need_is_pinned_too(
+    project: dict[str, list[Requirement]], pins: dict[str, str]
+) -> None:
+    """No package comes in, however far down, without a version in constraints.txt."""
+    asked = [item for items in project.values() for item in items if item.name != "pullback"]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    unpinned: set[str] = set()
+    while asked:
+        item = asked.pop()
+        name, extras = canonicalize_name(item.name), frozenset(item.extras)
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        if name not in pins:
+            unpinned.add(name)
+            continue
+        for text in requires(name) or []:
+            need = Requirement(text)
+            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+                asked.append(need)
+    # torch names its CUDA packages for every Linux; which of them come depends on the build that was installed.
+    assert {name for name in unpinned if not re.match(r"nvidia-|cuda-|triton$|setuptools$", name)} == set()
+
+
+def test_torch_is_pinned_without_a_build_tag(root: Path) -> None:
+    """One spelling serves the CPU build and the CUDA build."""
+    assert re.search(r"^torch==[0-9.]+$", root.joinpath("constraints.txt").read_text(), re.MULTILINE)
+
+
+def test_what_must_not_move_is_exact_and_the_rest_is_a_range(project: dict[str, list[Requirement]]) -> None:
+    """Only packages whose inner workings are relied on are pinned in pyproject.toml."""
+    exact = {item.name for items in project.values() for item in items if "==" in str(item.specifier)}
+    assert exact == EXACT

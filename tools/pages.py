@@ -1,0 +1,93 @@
+"""Writes the pages of docs/ that are tables of the code: errors.md and settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from google.rpc import code_pb2
+
+from pullback.cli.up.settings import UpSettings
+from pullback.contract.errors import TABLE, CallerError, PullbackError
+from pullback.gateway.settings import GatewaySettings
+from pullback.worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from pydantic_settings import BaseSettings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+_ERRORS = """\
+# Errors
+
+Every error that the service answers carries a `google.rpc.ErrorInfo` with the domain `pullback.dev` and a reason
+from the tables below: in the gRPC status of the call or, on a stream, in the outcome of one evaluation. Reasons
+never change their meaning; messages may. The Python client raises the class of the same row.
+
+Where a field is wrong, `google.rpc.BadRequest` names it, as in `inputs["w"].data`. Where trying again can help,
+`google.rpc.RetryInfo` says after how long; without it, the same call fails the same way.
+
+`make gen` makes this page from `pullback.contract.errors`.
+"""
+
+_SETTINGS = """\
+# Settings
+
+Each process reads its settings once, from the environment, before it does anything else. A value that cannot be
+right stops it there. An unset variable is the default. Gateway and worker of one service are given the same Redis.
+
+`make gen` makes this page from the settings models of the processes.
+"""
+
+
+def _error_table(title: str, *, callers: bool) -> str:
+    rows = [
+        f"| `{row.reason}` | {code_pb2.Code.Name(row.code)} | {'yes' if cls.default_retry_seconds else 'no'} "
+        f"| `{cls.__name__}` | {_first_line(cls)} |"
+        for cls, row in TABLE.items()
+        if issubclass(cls, CallerError) is callers
+    ]
+    head = "| reason | gRPC status | try again | class | meaning |\n| --- | --- | --- | --- | --- |"
+    return "\n".join([f"## {title}", "", head, *rows, ""])
+
+
+def _first_line(cls: type[PullbackError]) -> str:
+    return (cls.__doc__ or "").partition("\n")[0].replace("``", "`")
+
+
+def _setting_table(title: str, model: type[BaseSettings]) -> str:
+    prefix = model.model_config["env_prefix"]
+    rows = [
+        f"| `{field.validation_alias or prefix + name.upper()}` | {_default(field)} | {field.description} |"
+        for name, field in model.model_fields.items()
+    ]
+    return "\n".join([f"## {title}", "", "| variable | default | meaning |\n| --- | --- | --- |", *rows, ""])
+
+
+def _default(field: FieldInfo) -> str:
+    """Writes a default as one would set it; one that depends on the machine is left to the description."""
+    return "" if field.default_factory or field.default in {"", None} else f"`{field.default}`"
+
+
+def pages() -> dict[str, str]:
+    """Gives the text of each page, by its name in docs/."""
+    errors = [
+        _ERRORS,
+        _error_table("What the caller can mend", callers=True),
+        _error_table("What the caller cannot mend", callers=False),
+    ]
+    settings = [
+        _SETTINGS,
+        _setting_table("Gateway", GatewaySettings),
+        _setting_table("Worker", WorkerSettings),
+        _setting_table(
+            "`pullback up`, which passes its environment on to the gateway and the worker", UpSettings
+        ),
+    ]
+    return {"errors.md": "\n".join(errors), "settings.md": "\n".join(settings)}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        DOCS.joinpath(name).write_text(text)

@@ -1,0 +1,87 @@
+"""Operators: torch's where a tensor takes part, bounded ones of our own between plain numbers."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import torch
+
+from pullback.engine import arithmetic
+from pullback.engine.faults import Refused
+from pullback.engine.values import describe_value, is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pullback.engine.bindings.binding import Binding
+
+
+def _operator(of_tensors: Callable[..., object], of_numbers: Callable[..., object] | None = None) -> Binding:
+    """Makes an operator.
+
+    Args:
+        of_tensors: what is called where an operand is a tensor.
+        of_numbers: what is called where none is; the same one, where it is not given.
+    """
+    number_function = of_numbers or of_tensors
+
+    def apply(*operands: object) -> object:
+        for operand in operands:
+            if isinstance(operand, torch.Tensor):
+                return of_tensors(*operands)
+        return arithmetic.call(number_function, *operands)
+
+    return apply
+
+
+def _getitem(container: object, index: object) -> object:
+    if isinstance(container, torch.Tensor):
+        _check_index(index)
+        return container[index]  # type: ignore[index]
+    if not isinstance(container, (tuple, list)):
+        raise Refused(f"{describe_value(container)} cannot be indexed")
+    if type(index) is not int and not isinstance(index, slice):
+        raise Refused(f"a tuple is indexed by an int or a slice, not by {describe_value(index)}")
+    return container[index]
+
+
+def _check_index(index: object) -> None:
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if isinstance(part, list):
+            if not all(type(item) in {int, bool} for item in part):
+                raise Refused("a list in an index holds ints, or True and False")
+        elif not (part is None or part is Ellipsis or isinstance(part, (int, slice, torch.Tensor))):
+            raise Refused(f"a tensor cannot be indexed by {describe_value(part)}")
+
+
+def _matmul(left: object, right: object) -> object:
+    if is_number(left) or is_number(right):
+        raise Refused("multiplies matrices and vectors; numbers are multiplied with *")
+    return operator.matmul(left, right)
+
+
+OPERATORS: Mapping[str, Binding] = {
+    "operator.add": _operator(operator.add),
+    "operator.and_": _operator(operator.and_),
+    "operator.eq": _operator(operator.eq),
+    "operator.floordiv": _operator(operator.floordiv),
+    "operator.ge": _operator(operator.ge),
+    "operator.getitem": _getitem,
+    "operator.gt": _operator(operator.gt),
+    "operator.invert": _operator(operator.invert),
+    "operator.le": _operator(operator.le),
+    "operator.lt": _operator(operator.lt),
+    "operator.matmul": _matmul,
+    "operator.mod": _operator(operator.mod),
+    "operator.mul": _operator(operator.mul),
+    "operator.ne": _operator(operator.ne),
+    "operator.neg": _operator(operator.neg),
+    "operator.or_": _operator(operator.or_),
+    "operator.pos": _operator(operator.pos),
+    "operator.pow": _operator(operator.pow, arithmetic.power),
+    "operator.sub": _operator(operator.sub),
+    "operator.truediv": _operator(operator.truediv),
+    "operator.xor": _operator(operator.xor),
+}

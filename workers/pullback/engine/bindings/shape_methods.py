@@ -1,0 +1,98 @@
+"""Methods that move, join, pick or place elements, and that tell what a tensor is."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import torch
+
+from pullback.engine.bindings import constructors, plain_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pullback.engine.bindings.binding import Binding
+
+SHAPE_METHODS: Mapping[str, Binding] = {
+    "Tensor.H": operator.attrgetter("H"),
+    "Tensor.T": operator.attrgetter("T"),
+    "Tensor.adjoint": torch.Tensor.adjoint,
+    "Tensor.broadcast_to": torch.Tensor.broadcast_to,
+    "Tensor.chunk": torch.Tensor.chunk,
+    "Tensor.clone": torch.Tensor.clone,
+    "Tensor.contiguous": torch.Tensor.contiguous,
+    "Tensor.detach": torch.Tensor.detach,
+    "Tensor.diag": torch.Tensor.diag,
+    "Tensor.diag_embed": torch.Tensor.diag_embed,
+    "Tensor.diagflat": torch.Tensor.diagflat,
+    "Tensor.diagonal": torch.Tensor.diagonal,
+    "Tensor.diagonal_scatter": torch.Tensor.diagonal_scatter,
+    "Tensor.dim": torch.Tensor.dim,
+    "Tensor.dsplit": torch.Tensor.dsplit,
+    "Tensor.dtype": operator.attrgetter("dtype"),
+    "Tensor.expand": torch.Tensor.expand,
+    "Tensor.expand_as": torch.Tensor.expand_as,
+    "Tensor.flatten": torch.Tensor.flatten,
+    "Tensor.flip": torch.Tensor.flip,
+    "Tensor.fliplr": torch.Tensor.fliplr,
+    "Tensor.flipud": torch.Tensor.flipud,
+    "Tensor.gather": torch.Tensor.gather,
+    "Tensor.hsplit": torch.Tensor.hsplit,
+    "Tensor.index_add": torch.Tensor.index_add,
+    "Tensor.index_copy": torch.Tensor.index_copy,
+    "Tensor.index_fill": torch.Tensor.index_fill,
+    "Tensor.index_select": torch.Tensor.index_select,
+    "Tensor.is_complex": torch.Tensor.is_complex,
+    "Tensor.is_floating_point": torch.Tensor.is_floating_point,
+    "Tensor.item": plain_numbers.item,
+    "Tensor.mH": operator.attrgetter("mH"),
+    "Tensor.mT": operator.attrgetter("mT"),
+    "Tensor.masked_scatter": torch.Tensor.masked_scatter,
+    "Tensor.masked_select": torch.Tensor.masked_select,
+    "Tensor.moveaxis": torch.Tensor.moveaxis,
+    "Tensor.movedim": torch.Tensor.movedim,
+    "Tensor.narrow": torch.Tensor.narrow,
+    "Tensor.ndim": operator.attrgetter("ndim"),
+    "Tensor.ndimension": torch.Tensor.ndimension,
+    "Tensor.nelement": torch.Tensor.nelement,
+    "Tensor.new_full": torch.Tensor.new_full,
+    "Tensor.new_ones": torch.Tensor.new_ones,
+    "Tensor.new_tensor": constructors.new_tensor,
+    "Tensor.new_zeros": torch.Tensor.new_zeros,
+    "Tensor.numel": torch.Tensor.numel,
+    "Tensor.permute": torch.Tensor.permute,
+    "Tensor.ravel": torch.Tensor.ravel,
+    "Tensor.repeat": torch.Tensor.repeat,
+    "Tensor.repeat_interleave": torch.Tensor.repeat_interleave,
+    "Tensor.reshape": torch.Tensor.reshape,
+    "Tensor.reshape_as": torch.Tensor.reshape_as,
+    "Tensor.roll": torch.Tensor.roll,
+    "Tensor.rot90": torch.Tensor.rot90,
+    "Tensor.scatter": torch.Tensor.scatter,
+    "Tensor.scatter_add": torch.Tensor.scatter_add,
+    "Tensor.scatter_reduce": torch.Tensor.scatter_reduce,
+    "Tensor.select": torch.Tensor.select,
+    "Tensor.select_scatter": torch.Tensor.select_scatter,
+    "Tensor.shape": operator.attrgetter("shape"),
+    "Tensor.size": torch.Tensor.size,
+    "Tensor.slice_scatter": torch.Tensor.slice_scatter,
+    "Tensor.split": torch.Tensor.split,
+    "Tensor.squeeze": torch.Tensor.squeeze,
+    "Tensor.swapaxes": torch.Tensor.swapaxes,
+    "Tensor.swapdims": torch.Tensor.swapdims,
+    "Tensor.t": torch.Tensor.t,
+    "Tensor.take": torch.Tensor.take,
+    "Tensor.take_along_dim": torch.Tensor.take_along_dim,
+    "Tensor.tensor_split": torch.Tensor.tensor_split,
+    "Tensor.tile": torch.Tensor.tile,
+    "Tensor.transpose": torch.Tensor.transpose,
+    "Tensor.tril": torch.Tensor.tril,
+    "Tensor.triu": torch.Tensor.triu,
+    "Tensor.unbind": torch.Tensor.unbind,
+    "Tensor.unflatten": torch.Tensor.unflatten,
+    "Tensor.unsqueeze": torch.Tensor.unsqueeze,
+    "Tensor.view": torch.Tensor.view,
+    "Tensor.view_as": torch.Tensor.view_as,
+    "Tensor.vsplit": torch.Tensor.vsplit,
+}

@@ -1,0 +1,63 @@
+"""One call of a program made ready: bound to torch, with all that is known about its operands before they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pullback.engine.bindings import BINDINGS
+from pullback.engine.guards import GUARDS
+from pullback.engine.operands import match, matchings
+from pullback.engine.sizes import ESTIMATES, check_broadcast, check_estimate, check_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pullback.contract.limits import Limits
+    from pullback.contract.program.ir import Call
+    from pullback.engine.bindings.binding import Binding
+    from pullback.engine.operands import Matching
+
+
+@dataclass(frozen=True)
+class ReadyCall:
+    """A call that only lacks its operands.
+
+    Attributes:
+        call: the instruction.
+        function: what its op is bound to.
+        candidates: the signatures that fit its operands by number and name.
+        examined: whether operands are examined by name before the call.
+    """
+
+    call: Call
+    function: Binding
+    candidates: tuple[Matching, ...]
+    examined: bool
+
+    def invoke(self, operands: tuple[object, ...], keywords: Mapping[str, object], limits: Limits) -> object:
+        """Checks the operands, calls, and checks the result's size.
+
+        Raises:
+            Refused: an operand is of the wrong kind, or has a value that the op cannot take.
+            TooBig: the result would be, or is, too big.
+            Exception: what torch raised, one of `TORCH_ERRORS`.
+        """
+        matching = match(self.candidates, operands, keywords)
+        check_broadcast(self.call.op, (*operands, *keywords.values()), limits)
+        if self.examined:
+            self._examine(matching.arguments(operands, keywords), limits)
+        value = self.function(*operands, **keywords)
+        check_size(value, limits)
+        return value
+
+    def _examine(self, arguments: Mapping[str, object], limits: Limits) -> None:
+        if self.call.op in ESTIMATES:
+            check_estimate(self.call.op, arguments, limits)
+        if self.call.op in GUARDS:
+            GUARDS[self.call.op](arguments)
+
+
+def make_ready(call: Call) -> ReadyCall:
+    """Binds a call."""
+    return ReadyCall(call, BINDINGS[call.op], matchings(call), call.op in ESTIMATES or call.op in GUARDS)

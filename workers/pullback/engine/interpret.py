@@ -1,0 +1,190 @@
+"""Runs a program: a loop over its instructions and a list of slots. Source text is never looked at, but in errors.
+
+Strategy: nothing here looks a name up. An instruction's op is bound to torch by `ReadyCall`, and everything else that
+a tenant wrote is data in a slot. Slots are let go after their last use, so that a long chain over big tensors holds
+no more memory than it would in a notebook; what autograd saves is autograd's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+import torch
+
+from pullback.contract.program.diagnose import fault
+from pullback.contract.program.ir import Bind, Build, BuildSlice, Call, DTypeName, Print, SetTracking, Unpack
+from pullback.engine.calls import ReadyCall, make_ready
+from pullback.engine.faults import TORCH_ERRORS, Refused, TooBig, translate
+from pullback.engine.printing import Printer
+from pullback.engine.run import Run
+from pullback.engine.values import describe_value
+from pullback.engine.wire import TORCH_DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pullback.contract.limits import Limits
+    from pullback.contract.program.ir import Instruction, Place, Program
+
+Step = ReadyCall | Build | BuildSlice | Unpack | Print | Bind | SetTracking
+
+_RAISED_BY_CALLS = (Refused, TooBig, *TORCH_ERRORS)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A program made ready to run many times.
+
+    Attributes:
+        program: what was compiled.
+        steps: its instructions, with each call bound to torch.
+        template: the slots before the first instruction: constants are there, the rest is None.
+        releases: for each instruction, the slots that nothing reads after it.
+    """
+
+    program: Program
+    steps: tuple[Step, ...]
+    template: tuple[object, ...]
+    releases: tuple[tuple[int, ...], ...]
+
+
+def prepare(program: Program) -> Code:
+    """Makes a program ready to run."""
+    template: list[object] = [None] * program.slot_count
+    for slot, constant in program.constants.items():
+        template[slot] = TORCH_DTYPES[constant.name] if isinstance(constant, DTypeName) else constant
+    steps = tuple(make_ready(step) if isinstance(step, Call) else step for step in program.instructions)
+    return Code(program, steps, tuple(template), _releases(program))
+
+
+def _releases(program: Program) -> tuple[tuple[int, ...], ...]:
+    kept = {*program.constants, *program.inputs.values(), *program.names.values()}
+    last_use: dict[int, int] = {}
+    for index, instruction in enumerate(program.instructions):
+        for slot in _slots(instruction):
+            last_use[slot] = index
+    releases: list[list[int]] = [[] for _ in program.instructions]
+    for slot, index in last_use.items():
+        if slot not in kept:
+            releases[index].append(slot)
+    return tuple(map(tuple, releases))
+
+
+def _slots(instruction: Instruction) -> tuple[int, ...]:
+    match instruction:
+        case Call():
+            keywords = (slot for _, slot in instruction.keywords)
+            slots = (*instruction.arguments, *keywords, instruction.target)
+        case Build():
+            slots = (*instruction.items, instruction.target)
+        case BuildSlice():
+            slots = (instruction.start, instruction.stop, instruction.step, instruction.target)
+        case Unpack():
+            slots = (instruction.source, *instruction.targets)
+        case Print():
+            slots = instruction.items
+        case Bind():
+            slots = (instruction.slot,)
+        case SetTracking():
+            slots = ()
+        case _:
+            assert_never(instruction)
+    return slots
+
+
+def run(code: Code, inputs: Mapping[str, torch.Tensor], limits: Limits) -> Run:
+    """Runs a program.
+
+    Args:
+        code: the program.
+        inputs: a private tensor for each name that the program reads, and any others.
+        limits: the bounds on what it may make.
+
+    Raises:
+        ProgramError: a statement failed.
+        LimitExceeded: a statement would make something too big.
+    """
+    state = Run(list(code.template), dict(inputs), Printer(limits.printed_chars))
+    for name, slot in code.program.inputs.items():
+        state.slots[slot] = inputs[name]
+    machine = _Machine(code.program.source, state, limits)
+    with torch.enable_grad():  # leaves tracking as it found it, whatever the program sets
+        for step, releases in zip(code.steps, code.releases, strict=True):
+            machine.step(step)
+            for slot in releases:
+                state.slots[slot] = None
+    return state
+
+
+class _Machine:
+    def __init__(self, source: str, state: Run, limits: Limits) -> None:
+        self._source = source
+        self._state = state
+        self._slots = state.slots
+        self._limits = limits
+
+    def step(self, instruction: Step) -> None:
+        match instruction:
+            case ReadyCall():
+                self._call(instruction)
+            case Build():
+                items = [self._slots[item] for item in instruction.items]
+                self._slots[instruction.target] = tuple(items) if instruction.kind == "tuple" else items
+            case BuildSlice():
+                self._slice(instruction)
+            case Unpack():
+                self._unpack(instruction)
+            case Print():
+                items = [self._slots[item] for item in instruction.items]
+                self._state.printer.write(tuple(items), instruction.separator, instruction.end)
+            case Bind():
+                self._bind(instruction)
+            case SetTracking():
+                torch.set_grad_enabled(instruction.enabled)
+            case _:
+                assert_never(instruction)
+
+    def _call(self, ready: ReadyCall) -> None:
+        slots, call = self._slots, ready.call
+        operands = tuple([slots[slot] for slot in call.arguments])
+        keywords = {name: slots[slot] for name, slot in call.keywords}
+        try:
+            value = ready.invoke(operands, keywords, self._limits)
+        except _RAISED_BY_CALLS as error:
+            named = (*operands, *keywords.values())
+            raise translate(error, self._source, call.place, call.op, named) from error
+        slots[call.target] = value
+
+    def _slice(self, instruction: BuildSlice) -> None:
+        parts = [self._slots[slot] for slot in (instruction.start, instruction.stop, instruction.step)]
+        for part in parts:
+            if part is not None and type(part) is not int:
+                self._refuse(instruction.place, f"a slice is made of ints, not of {describe_value(part)}")
+        self._slots[instruction.target] = slice(*parts)
+
+    def _unpack(self, instruction: Unpack) -> None:
+        source = self._slots[instruction.source]
+        wanted = len(instruction.targets)
+        if isinstance(source, torch.Tensor) and source.dim() and source.shape[0] == wanted:
+            source = source.unbind(0)
+        if not isinstance(source, (tuple, list)):
+            self._refuse(
+                instruction.place, f"{describe_value(source)} cannot be unpacked into {wanted} names"
+            )
+        elif len(source) != wanted:
+            self._refuse(
+                instruction.place, f"{wanted} names are to be bound, but the value holds {len(source)}"
+            )
+        else:
+            for target, item in zip(instruction.targets, source, strict=True):
+                self._slots[target] = item
+
+    def _bind(self, instruction: Bind) -> None:
+        value = self._slots[instruction.slot]
+        # What an operation made is never a leaf, and would be kept alive here for nothing.
+        if isinstance(value, torch.Tensor) and value.is_leaf:
+            self._state.bound.append((instruction.name, value))
+
+    def _refuse(self, place: Place, message: str) -> None:
+        raise fault(self._source, place, message)

@@ -1,0 +1,23 @@
+"""The disposable process in which tenants' programs run, and a worker's handles on it.
+
+The worker's main process starts a `Template`. Each drain runs its jobs through an `Isolator`, which connects
+an `Evaluator` to the template whenever it needs one. Nothing that is imported here imports torch.
+"""
+
+from pullback.evaluator.errors import EvaluatorDied, EvaluatorError, EvaluatorTimedOut, EvaluatorUnavailable
+from pullback.evaluator.handle import Evaluator
+from pullback.evaluator.isolate import Isolator
+from pullback.evaluator.job import Job, Outcome
+from pullback.evaluator.launch import Template
+
+__all__ = [
+    "Evaluator",
+    "EvaluatorDied",
+    "EvaluatorError",
+    "EvaluatorTimedOut",
+    "EvaluatorUnavailable",
+    "Isolator",
+    "Job",
+    "Outcome",
+    "Template",
+]

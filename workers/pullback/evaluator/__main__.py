@@ -1,0 +1,34 @@
+"""`python -m pullback.evaluator`, run by `launch.Template`: a template with torch and the engine loaded."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+
+from pullback.engine import Engine, configure_torch, engine_version
+from pullback.evaluator.serve import Compute
+from pullback.evaluator.template import run
+
+if TYPE_CHECKING:
+    from pullback.evaluator.options import Options
+
+
+def _start(options: Options) -> Compute:
+    if options.device == "cuda":
+        # Has the driver started now, so that a device that is not there is found before any job is.
+        torch.cuda.synchronize()
+    engine = Engine(device=options.device, worker=options.worker, limits=options.limits)
+    return Compute(engine_version(), engine.evaluate_many)
+
+
+def main() -> None:
+    """Runs the template."""
+    # Settings only, no operation, so it may come before the forks. It must: it loads modules for a second or more.
+    configure_torch()
+    run(sys.argv[1:], _start)
+
+
+if __name__ == "__main__":
+    main()

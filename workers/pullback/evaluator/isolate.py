@@ -1,0 +1,239 @@
+"""How the jobs of a drain share evaluators without sharing their fate.
+
+Strategy. Jobs run as one batch, because that is what makes them cheap. A batch that ends badly, by a crash or
+by taking too long, has a culprit that nobody knows, so its jobs run again one by one in fresh evaluators:
+
+1. A batch is cut at a share of the time that its most urgent job has left: the rest is for running again.
+2. Alone, each job gets a short slice of time. One that overruns it goes behind the others, and gets twice the
+   slice next time: a job that hangs delays its neighbours by slices, and itself until its deadline. The last
+   job left needs no slice.
+3. A job that dies alone is the culprit. It is lost once, for the caller to try again with `Job.deaths`
+   raised; the second time, it fails. A job with deaths is never put into a batch.
+4. A cancelled job takes its evaluator along. That is nobody's fault, so the rest run again as a batch.
+
+Everything is by the clock that deadlines are written by. A deadline that passes while a job waits costs no
+evaluator.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol, Self
+
+from pullback.evaluator import verdicts
+from pullback.evaluator.errors import EvaluatorDied, EvaluatorTimedOut
+from pullback.evaluator.frames import MAX_ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pullback.evaluator.job import Job, Outcome
+
+# The part of the most urgent job's time that a batch may take.
+BATCH_SHARE = 0.25
+
+# A batch is never cut sooner than this, in seconds; it is also the first slice of a job alone. A job may be
+# stopped late by so much. Cut shorter, a long queue, where some job is always urgent, would waste all work.
+SLICE_SECONDS = 0.25
+
+# Bytes of evaluations in one batch. More are split: the results, too, have to fit into one frame.
+BATCH_BYTES = 1 << 27
+
+
+class AbstractEvaluator(Protocol):
+    """What is needed of an `Evaluator`."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a batch."""
+
+    def evaluate(self, jobs: Sequence[Job], *, timeout: float | None = None) -> list[Outcome]:
+        """Evaluates a batch, see `Evaluator.evaluate`."""
+
+    def kill(self) -> None:
+        """Kills it, from any thread."""
+
+    def close(self) -> None:
+        """Frees it, after its last batch."""
+
+
+class Isolator:
+    """Runs batches of jobs in evaluators, one at a time, and replaces evaluators that die.
+
+    One thread runs; any thread may cancel.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AbstractEvaluator], now: Callable[[], float] = time.time
+    ) -> None:
+        """Prepares to run; no evaluator is made before it is needed.
+
+        Args:
+            connect: makes an evaluator.
+            now: the time, in seconds since the epoch.
+        """
+        self._connect = connect
+        self._now = now
+        self._evaluator: AbstractEvaluator | None = None
+        # The lock guards these: jobs without an outcome, those in the evaluator, and those to be cancelled.
+        self._lock = threading.Lock()
+        self._open: set[str] = set()
+        self._running: set[str] = set()
+        self._cancelled: set[str] = set()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
+        """Runs jobs, and yields outcomes as soon as they are known: exactly one for each job.
+
+        Args:
+            jobs: jobs with different ids.
+
+        Raises:
+            EvaluatorUnavailable: no evaluator can be had. The jobs without an outcome were not harmed.
+        """
+        with self._lock:
+            self._open = {job.id for job in jobs}
+        try:
+            suspects = [job for job in jobs if job.deaths]
+            for batch in _split(job for job in jobs if not job.deaths):
+                yield from self._run_together(batch, suspects)
+            yield from self._run_alone(suspects)
+        finally:
+            with self._lock:
+                self._open.clear()
+                self._cancelled.clear()
+
+    def cancel(self, job_id: str) -> bool:
+        """Stops a job, from any thread. One that finishes at this moment keeps its own outcome.
+
+        Returns:
+            Whether `run` has the job and no outcome of it yet.
+        """
+        with self._lock:
+            if job_id not in self._open:
+                return False
+            self._cancelled.add(job_id)
+            if job_id in self._running and self._evaluator:
+                self._evaluator.kill()
+            return True
+
+    def close(self) -> None:
+        """Ends the evaluator. Not while `run` runs."""
+        if self._evaluator:
+            self._evaluator.close()
+            self._evaluator = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run_together(self, batch: list[Job], suspects: list[Job]) -> Iterator[list[Outcome]]:
+        while True:
+            refused = self._refuse(batch)
+            if refused:
+                yield refused
+                batch = self._still_open(batch)
+            if len(batch) < 2:
+                break
+            first_deadline = min(job.deadline_ms for job in batch)
+            try:
+                yield self._evaluate(
+                    batch, max(BATCH_SHARE * self._seconds_until(first_deadline), SLICE_SECONDS)
+                )
+            except (EvaluatorDied, EvaluatorTimedOut):
+                if self._has_cancelled(batch):
+                    continue
+                break
+            return
+        suspects += batch
+
+    def _run_alone(self, suspects: list[Job]) -> Iterator[list[Outcome]]:
+        seconds = SLICE_SECONDS
+        while suspects:
+            slow: list[Job] = []
+            for place, job in enumerate(suspects, start=1):
+                is_last = place == len(suspects) and not slow
+                outcome = self._run_one(job, math.inf if is_last else seconds)
+                if outcome is None:
+                    slow.append(job)
+                else:
+                    yield [outcome]
+            suspects = slow
+            seconds *= 2
+
+    def _run_one(self, job: Job, seconds: float) -> Outcome | None:
+        """Gives a job's outcome, or None where it was not done after `seconds`."""
+        if refused := self._refuse([job]):
+            return refused[0]
+        left = self._seconds_until(job.deadline_ms)
+        try:
+            return self._evaluate([job], min(left, seconds))[0]
+        except (EvaluatorDied, EvaluatorTimedOut) as error:
+            if refused := self._refuse([job]):
+                return refused[0]
+            if isinstance(error, EvaluatorTimedOut) and seconds < left:
+                return None
+            self._settle([job])
+            return (
+                verdicts.died(job, error.exitcode)
+                if isinstance(error, EvaluatorDied)
+                else verdicts.expired(job)
+            )
+
+    def _evaluate(self, jobs: list[Job], timeout: float) -> list[Outcome]:
+        if self._evaluator is None or not self._evaluator.alive:
+            self.close()
+            self._evaluator = self._connect()
+        with self._lock:
+            self._running = {job.id for job in jobs}
+            if not self._running.isdisjoint(self._cancelled):
+                # The cancellation came while there was nothing to kill. Say what the kill would have led to.
+                self._running = set()
+                raise EvaluatorDied(None)
+        try:
+            outcomes = self._evaluator.evaluate(jobs, timeout=timeout)
+        finally:
+            with self._lock:
+                self._running = set()
+        self._settle(jobs)
+        return outcomes
+
+    def _refuse(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Gives outcomes to the jobs that are not to run, or not again: those cancelled or out of time."""
+        now_ms = self._now() * 1_000
+        with self._lock:
+            cancelled = [job for job in jobs if job.id in self._cancelled]
+        late = [job for job in jobs if job.deadline_ms <= now_ms and job not in cancelled]
+        self._settle(cancelled + late)
+        return [verdicts.cancelled(job) for job in cancelled] + [verdicts.expired(job) for job in late]
+
+    def _settle(self, jobs: Iterable[Job]) -> None:
+        with self._lock:
+            self._open.difference_update(job.id for job in jobs)
+
+    def _still_open(self, jobs: Iterable[Job]) -> list[Job]:
+        with self._lock:
+            return [job for job in jobs if job.id in self._open]
+
+    def _has_cancelled(self, jobs: Iterable[Job]) -> bool:
+        with self._lock:
+            return any(job.id in self._cancelled for job in jobs)
+
+    def _seconds_until(self, deadline_ms: int) -> float:
+        return deadline_ms / 1_000 - self._now()
+
+
+def _split(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    batch: list[Job] = []
+    size = 0
+    for job in jobs:
+        size += len(job.evaluation)
+        if batch and (size > BATCH_BYTES or len(batch) == MAX_ENTRIES):
+            yield batch
+            batch, size = [], len(job.evaluation)
+        batch.append(job)
+    if batch:
+        yield batch
