@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from pullback.client import Client, DeviceNotServed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
+    from pullback.client import Device
 
 
 @contextmanager
@@ -35,12 +38,14 @@ def process(module: str, **settings: str) -> Iterator[str]:
 @contextmanager
 def gateway(redis_url: str) -> Iterator[Client]:
     """A gateway, and a client of it that does not try again."""
-    with process("pullback.gateway", redis_url=redis_url, listen="127.0.0.1:0") as ready:
-        with Client(ready.split()[-1], retry_for=0) as client:
-            yield client
+    with (
+        process("pullback.gateway", redis_url=redis_url, listen="127.0.0.1:0") as ready,
+        Client(ready.split()[-1], retry_for=0) as client,
+    ):
+        yield client
 
 
-def worker(redis_url: str, name: str, device: str) -> object:
+def worker(redis_url: str, name: str, device: str) -> AbstractContextManager[str]:
     """A worker with one slot that takes a lane and computes on the CPU."""
     return process(
         "pullback.worker", redis_url=redis_url, worker_name=name, device=device, compute="cpu", slots="1"
@@ -49,19 +54,22 @@ def worker(redis_url: str, name: str, device: str) -> object:
 
 def test_evaluations_go_to_the_lane_they_ask_for(redis_url: str) -> None:
     """With a worker on each lane, an evaluation is computed by the one that serves its device."""
-    with gateway(redis_url) as client, worker(redis_url, "c", "cpu"), worker(redis_url, "g", "cuda"):  # type: ignore[attr-defined]
-        for device, name in (("cpu", "c"), ("cuda", "g"), ("auto", "c")):
+    with gateway(redis_url) as client, worker(redis_url, "c", "cpu"), worker(redis_url, "g", "cuda"):
+        wishes: list[tuple[Device, str]] = [("cpu", "c"), ("cuda", "g"), ("auto", "c")]
+        for device, name in wishes:
             evaluated = client.evaluate("y = x**2", x=3.0, device=device)
-            assert (evaluated.worker, evaluated.value) == (name, 9.0)
+            assert evaluated.worker == name
+            assert evaluated.value == 9.0
 
 
 def test_a_device_that_nobody_serves_is_refused_at_once(redis_url: str) -> None:
     """No worker at all, then one for CUDA alone: what is alive is taken, what is not is FAILED_PRECONDITION."""
     with gateway(redis_url) as client:
-        for device in ("auto", "cpu", "cuda"):
+        devices: list[Device] = ["auto", "cpu", "cuda"]
+        for device in devices:
             with pytest.raises(DeviceNotServed):
                 client.evaluate("y = x**2", x=3.0, device=device)
-        with worker(redis_url, "g", "cuda"):  # type: ignore[attr-defined]
+        with worker(redis_url, "g", "cuda"):
             assert client.evaluate("y = x**2", x=3.0).worker == "g"
             with pytest.raises(DeviceNotServed, match="cpu"):
                 client.evaluate("y = x**2", x=3.0, device="cpu")
@@ -72,26 +80,29 @@ def test_a_device_that_nobody_serves_is_refused_at_once(redis_url: str) -> None:
 @pytest.mark.gpu
 def test_cuda_computes_on_the_gpu(redis_url: str) -> None:
     """A CUDA worker gives the same value, and says that it used the GPU."""
-    import torch
-
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
-    with gateway(redis_url) as client, process(
-        "pullback.worker", redis_url=redis_url, device="cuda", slots="1"
+    with (
+        gateway(redis_url) as client,
+        process("pullback.worker", redis_url=redis_url, device="cuda", slots="1"),
     ):
         evaluated = client.evaluate("y = x**2", x=3.0, device="cuda")
-        assert (evaluated.device, evaluated.value) == ("cuda", 9.0)
+        assert evaluated.device == "cuda"
+        assert evaluated.value == 9.0
 
 
 def test_a_worker_without_its_device_says_so_and_ends(redis_url: str) -> None:
     """`--device cuda` on a machine without one ends with a message instead of taking jobs that it must fail."""
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
     environment = {**os.environ, "PULLBACK_REDIS_URL": redis_url, "PULLBACK_DEVICE": "cuda"}
     ended = subprocess.run(
-        [sys.executable, "-m", "pullback.worker"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "pullback.worker"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert ended.returncode == 2
     assert "cuda" in ended.stderr

@@ -7,7 +7,6 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.acceptance.load import Tally, call, stream
 from tests.acceptance.system import System
 

@@ -12,8 +12,9 @@ from pullback.client import Client, ProgramError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pullback.client import Evaluated
     from tests.acceptance.system import System
+
+    from pullback.client import Evaluated
 
 QUARTIC = "y = 2*x**4 + x**3 + 3*x**2 + 5*x + 1"
 

@@ -11,10 +11,10 @@ import numpy as np
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.acceptance.system import System
 
 from pullback.client import AsyncClient, Client, DeadlineExceeded, evaluation
 from pullback.v1 import gradient_pb2, gradient_pb2_grpc
-from tests.acceptance.system import System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

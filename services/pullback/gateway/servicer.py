@@ -74,7 +74,9 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
             async for response in stream.responses():
                 yield response
             if reading.cancelled():
-                raise Stopping("this gateway is stopping; send what is unanswered again, and another one answers")
+                raise Stopping(
+                    "this gateway is stopping; send what is unanswered again, and another one answers"
+                )
             await reading
         finally:
             self._streams.discard(reading)

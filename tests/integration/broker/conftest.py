@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -25,7 +26,6 @@ from pullback.contract.tensors import encode
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Iterable
 
     from pullback.broker import Answer, NewJob, TakenJob
@@ -37,7 +37,7 @@ RETENTION_MS = 60_000
 def job(value: float = 1.0, job_id: str = "", *, device: Any = 0, timeout_ms: int = 30_000) -> NewJob:
     """Makes a job whose evaluation is told apart by one number."""
     evaluation = evaluation_pb2.Evaluation(
-        program="y = x", inputs={"x": encode(np.float64(value))}, device=device
+        program="y = x", inputs={"x": encode(np.array(value))}, device=device
     )
     return new_job(job_id or uuid4().hex, evaluation, timeout_ms)
 
@@ -66,8 +66,6 @@ class Broker:
 
     async def accept(self, *jobs: NewJob, gateway: str = "gateway") -> list[Answer]:
         """Accepts jobs in one script and gives the answers."""
-        import asyncio
-
         acceptor = self.acceptor(gateway)
         futures: list[asyncio.Future[Answer]] = []
         for each in jobs:

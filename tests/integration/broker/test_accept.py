@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from pullback.broker import Accepted, Known
+from tests.integration.broker.conftest import LANE, RETENTION_MS, job, succeed
+
+from pullback.broker import Accepted, Acceptor, Known, NewJob, connect_async
 from pullback.contract.errors import DeviceNotServed, Overloaded, QueueUnavailable, RequestIdReused
 from pullback.contract.names import job_key, lane_key
 from pullback.v1 import evaluation_pb2
-from tests.integration.broker.conftest import LANE, RETENTION_MS, job, succeed
 
 if TYPE_CHECKING:
     from tests.integration.broker.conftest import Broker
@@ -126,10 +128,6 @@ async def test_a_full_redis_refuses_at_the_door(broker: Broker) -> None:
 
 async def test_without_redis_the_queue_is_unavailable() -> None:
     """A connection that is refused is QueueUnavailable with a time to wait."""
-    import asyncio
-
-    from pullback.broker import Acceptor, connect_async
-
     nowhere = connect_async("redis://127.0.0.1:1")
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     Acceptor(nowhere, "gateway", retention_ms=1, wake=lambda _: None).accept(job(), future.set_result)
@@ -140,8 +138,6 @@ async def test_without_redis_the_queue_is_unavailable() -> None:
 
 async def test_a_long_evaluation_waits_in_its_record(broker: Broker) -> None:
     """What is too long for the lane is fetched from the record, and removed when the job is finished."""
-    from pullback.broker.jobs import NewJob
-
     broker.slot()
     long = b"x" * 100_000
     await broker.accept(NewJob("long", "", 30_000, b"digest", long))

@@ -4,12 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
+from tests.integration.broker.conftest import LANE, job, succeed
 
 from pullback.broker import Accepted, Known, Slot
 from pullback.broker.tuning import INLINE_OUTCOME_BYTES, MOST_ATTEMPTS
 from pullback.contract.names import SWEEPER_LOCK, job_key, results_key
 from pullback.v1 import gradient_pb2
-from tests.integration.broker.conftest import LANE, job, succeed
 
 if TYPE_CHECKING:
     from tests.integration.broker.conftest import Broker

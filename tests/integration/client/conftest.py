@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpc_status import rpc_status  # type: ignore[import-untyped]
+from grpc_status import rpc_status
 
 from pullback.contract.errors import DeviceNotServed, ProgramError
 from pullback.contract.limits import MAX_MESSAGE_BYTES

@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_status import rpc_status  # type: ignore[import-untyped]
+from grpc_status import rpc_status
 
 from pullback.client.faults import from_rpc_error
 from pullback.contract.errors import (

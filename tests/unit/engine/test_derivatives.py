@@ -105,7 +105,7 @@ def test_a_program_without_leaves_is_told_of_value_only(lab: Lab) -> None:
 
 
 def test_an_integer_has_no_gradient(lab: Lab) -> None:
-    """wrt names what can be differentiated with respect to."""
+    """Wrt names what can be differentiated with respect to."""
     error = lab.refusal(lab.build("y = (x*k).sum()", {"x": PAIR, "k": torch.tensor([1, 2])}, wrt=["k"]))
     assert isinstance(error, InvalidArgument)
     assert error.field == "wrt[0]"

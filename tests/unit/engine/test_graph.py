@@ -13,8 +13,9 @@ from pullback.engine.graph import read_graph
 from pullback.v1 import tensor_pb2
 
 if TYPE_CHECKING:
-    from pullback.v1 import graph_pb2
     from tests.unit.engine.conftest import Lab
+
+    from pullback.v1 import graph_pb2
 
 
 def _edges(graph: graph_pb2.AutogradGraph) -> list[tuple[int, int, int, int]]:

@@ -6,7 +6,7 @@ import pytest
 
 from pullback.broker import Accepted, Known, NewJob
 from pullback.contract.errors import DeviceNotServed, Overloaded
-from pullback.gateway.desk import Desk
+from pullback.gateway.desk import Desk, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +21,11 @@ class FakeAcceptor:
         self.asked: list[tuple[NewJob, Callable[[Answer], None]]] = []
 
     def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
+        """Notes the question."""
         self.asked.append((job, answer))
 
     def answer(self, answer: Answer) -> None:
+        """Answers the oldest question."""
         self.asked.pop(0)[1](answer)
 
 
@@ -34,6 +36,7 @@ class FakeAbandoner:
         self.given_up: list[str] = []
 
     async def abandon(self, job_ids: Sequence[str]) -> None:
+        """Notes the jobs."""
         self.given_up += job_ids
 
 
@@ -46,10 +49,12 @@ class Office:
         self.desk = Desk(self.acceptor, self.abandoner, max_in_flight=max_in_flight)  # type: ignore[arg-type]  # fakes
         self.told: list[object] = []
 
-    def submit(self, job_id: str = "a") -> object:
+    def submit(self, job_id: str = "a") -> Ticket:
+        """Submits a job and notes what its caller is told."""
         return self.desk.submit(NewJob(job_id, "", 1000, b"", b""), self.told.append)
 
     async def settle(self) -> None:
+        """Waits until everything was given up that had to be."""
         for task in list(self.desk._tasks):
             await task
 
@@ -108,7 +113,7 @@ async def test_a_withdrawn_job_is_given_up() -> None:
     office = Office()
     ticket = office.submit()
     office.acceptor.answer(Accepted())
-    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    office.desk.withdraw([ticket])
     await office.settle()
     office.desk.delivered("a", b"too late")
     assert office.abandoner.given_up == ["a"]
@@ -119,7 +124,7 @@ async def test_a_job_withdrawn_before_its_acceptance_is_given_up_after_it() -> N
     """A caller that goes away in between leaves no job behind."""
     office = Office()
     ticket = office.submit()
-    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    office.desk.withdraw([ticket])
     assert office.abandoner.given_up == []
     office.acceptor.answer(Accepted())
     await office.settle()
@@ -132,10 +137,10 @@ async def test_a_job_that_another_call_waits_for_is_not_given_up() -> None:
     first, second = office.submit(), office.submit()
     office.acceptor.answer(Accepted())
     office.acceptor.answer(Accepted())
-    office.desk.withdraw([first])  # type: ignore[list-item]  # a ticket
+    office.desk.withdraw([first])
     await office.settle()
     assert office.abandoner.given_up == []
-    office.desk.withdraw([second])  # type: ignore[list-item]  # a ticket
+    office.desk.withdraw([second])
     await office.settle()
     assert office.abandoner.given_up == ["a"]
 
@@ -146,7 +151,7 @@ async def test_while_the_gateway_stops_no_job_is_given_up() -> None:
     ticket = office.submit()
     office.acceptor.answer(Accepted())
     office.desk.stopping = True
-    office.desk.withdraw([ticket])  # type: ignore[list-item]  # a ticket
+    office.desk.withdraw([ticket])
     await office.settle()
     assert office.abandoner.given_up == []
 

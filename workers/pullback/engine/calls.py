@@ -47,6 +47,8 @@ class ReadyCall:
         check_broadcast(self.call.op, (*operands, *keywords.values()), limits)
         if self.examined:
             self._examine(matching.arguments(operands, keywords), limits)
+        # After the estimates: what asks for too much is told the limit, not that its integer is odd.
+        matching.check_integers(operands, keywords)
         value = self.function(*operands, **keywords)
         check_size(value, limits)
         return value

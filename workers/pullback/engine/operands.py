@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_INTEGER = 2**31
 
 
+_INTEGER_KINDS = frozenset({"dim", "dims", "int", "ints", "sizes"})
+
+
 @dataclass(frozen=True)
 class Matching:
     """The parameters that a call's operands belong to, under one signature of its op.
@@ -49,6 +52,23 @@ class Matching:
             if not _fits(self.named[name], value):
                 return self.named[name], value
         return None
+
+    def check_integers(self, operands: tuple[object, ...], keywords: Mapping[str, object]) -> None:
+        """Refuses integers that are beyond any size, where a size, a count or a position is meant.
+
+        Raises:
+            Refused: there is one.
+        """
+        given = zip(
+            (*self.positional, *(self.named[name] for name in keywords)),
+            (*operands, *keywords.values()),
+            strict=True,
+        )
+        for param, value in given:
+            if not _INTEGER_KINDS.isdisjoint(param.kinds):
+                for item in value if isinstance(value, (list, tuple)) else (value,):
+                    if type(item) is int and not -MAX_INTEGER <= item <= MAX_INTEGER:
+                        raise Refused(f"`{param.name}` holds {item:,}, which is beyond any size")
 
     def arguments(self, operands: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, object]:
         """Gives the operands by parameter name; a variadic parameter's as one list."""
@@ -112,7 +132,7 @@ def _is_operand(value: object) -> bool:
 
 
 def _is_integer(value: object) -> bool:
-    return type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER
+    return type(value) is int
 
 
 def _are_integers(value: object) -> bool:

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
 from pullback.contract.names import queue_name

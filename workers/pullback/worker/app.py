@@ -53,9 +53,12 @@ def make_app(settings: WorkerSettings, process: SlotProcess, stop: StopFlag, rea
     def drain(lane: str) -> None:
         process.drain(lane, wake)
 
+    def tell() -> None:
+        os.write(ready, b".")
+
     @worker_process_init.connect(weak=False)
     def begin(**_: object) -> None:
-        process.start(lambda: os.write(ready, b"."))
+        process.start(tell)
 
     @worker_process_shutdown.connect(weak=False)
     def end(**_: object) -> None:
