@@ -39,7 +39,7 @@ def job_key(job_id: str) -> str:
 
 
 def results_key(gateway: str) -> str:
-    """Names the Redis stream of the results that one gateway waits for."""
+    """Names the Redis channel of the results that one gateway waits for."""
     return f"{PREFIX}results:{gateway}"
 
 

@@ -2,9 +2,11 @@
 
 from pullback.broker.abandoning import Abandoner
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
+from pullback.broker.blocking import Line
 from pullback.broker.connect import connect, connect_async
 from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
+from pullback.broker.pipe import Pipe
 from pullback.broker.results import ResultReader
 from pullback.broker.slots import Heard, Slot
 from pullback.broker.sweeping import Sweeper
@@ -21,7 +23,9 @@ __all__ = [
     "Heard",
     "Known",
     "LaneDrain",
+    "Line",
     "NewJob",
+    "Pipe",
     "ResultReader",
     "Slot",
     "Sweeper",

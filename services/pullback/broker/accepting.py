@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
 
 from pullback.broker import scripts
+from pullback.broker.pipe import Script
 from pullback.broker.tuning import INLINE_EVALUATION_BYTES, WAKE_LIFE_MS
 from pullback.contract.errors import (
     DeviceNotServed,
@@ -29,11 +33,12 @@ from pullback.contract.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from redis.asyncio.client import Redis
+    from collections.abc import Callable, Iterator, Sequence
 
     from pullback.broker.jobs import NewJob
+    from pullback.broker.pipe import Pipe, Reply
+
+log = logging.getLogger(__name__)
 
 # Jobs and bytes in one script: Redis does nothing else meanwhile, and 500 jobs take it about 5 ms.
 JOBS_AT_ONCE = 500
@@ -65,21 +70,22 @@ _ACCEPTED = Accepted()
 class Acceptor:
     """Accepts jobs, many in one script: those that arrive while a script runs share the next."""
 
-    def __init__(self, redis: Redis, gateway: str, *, retention_ms: int, wake: Callable[[str], None]) -> None:
+    def __init__(self, pipe: Pipe, gateway: str, *, retention_ms: int, wake: Callable[[str], None]) -> None:
         """Makes an acceptor.
 
         Args:
-            redis: a client for short commands.
+            pipe: a connection for short commands.
             gateway: the name under which this gateway reads results.
             retention_ms: how long a record outlives its job's time limit.
             wake: called with the name of a lane that needs a drain; must not block.
         """
-        self._script = redis.register_script(scripts.source(scripts.ACCEPT))
+        self._pipe = pipe
+        self._script = Script(scripts.source(scripts.ACCEPT))
         self._gateway = gateway
         self._retention_ms = retention_ms
         self._wake = wake
         self._pending: deque[tuple[NewJob, Callable[[Answer], None]]] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._busy = False
 
     def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
         """Accepts a job durably, or not at all, and calls `answer` with what came of it.
@@ -88,17 +94,20 @@ class Acceptor:
         A job whose answer is `QueueUnavailable` may have been accepted: its id tells, when it is sent again.
         """
         self._pending.append((job, answer))
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        if not self._busy:
+            self._busy = True
+            # Not at once: jobs that came in one message, or in one turn of the loop, go together.
+            asyncio.get_running_loop().call_soon(self._flush)
 
-    async def _flush(self) -> None:
-        try:
-            while self._pending:
-                batch = self._take()
-                for (_, tell), answer in zip(batch, await self._run([job for job, _ in batch]), strict=True):
-                    tell(answer)
-        finally:
-            self._flushing = None
+    def _flush(self) -> None:
+        batch = self._take()
+        keys = [*_CLASS_KEYS, *(job_key(job.job_id) for job, _ in batch)]
+        arguments: list[Any] = [
+            len(DEVICE_CLASSES), GROUP, self._gateway, self._retention_ms, WAKE_LIFE_MS, INLINE_EVALUATION_BYTES,
+        ]  # fmt: skip
+        for job, _ in batch:
+            arguments += (job.job_id, job.lane, job.timeout_ms, job.digest, job.payload)
+        self._pipe.run(self._script, keys, arguments, partial(self._answered, batch))
 
     def _take(self) -> list[tuple[NewJob, Callable[[Answer], None]]]:
         batch = [self._pending.popleft()]
@@ -110,40 +119,43 @@ class Acceptor:
             batch.append(self._pending.popleft())
         return batch
 
-    async def _run(self, jobs: list[NewJob]) -> Sequence[Answer]:
-        keys = [*_CLASS_KEYS, *(job_key(job.job_id) for job in jobs)]
-        arguments: list[Any] = [
-            len(DEVICE_CLASSES), GROUP, self._gateway, self._retention_ms, WAKE_LIFE_MS, INLINE_EVALUATION_BYTES,
-        ]  # fmt: skip
-        for job in jobs:
-            arguments += (job.job_id, job.lane, job.timeout_ms, job.digest, job.payload)
-        try:
-            lanes, *answers = await self._script(keys=keys, args=arguments)
-        except OutOfMemoryError:
-            error: PullbackError = Overloaded("the queue is full; nothing of this request was kept")
-            return [error] * len(jobs)
-        except (RedisError, OSError):
-            error = QueueUnavailable(
-                "the queue cannot be reached; send the request again with the same request id"
-            )
-            return [error] * len(jobs)
-        for lane in lanes:
-            self._wake(lane.decode())
-        return [_read(job, answer) for job, answer in zip(jobs, answers, strict=True)]
+    def _answered(self, batch: list[tuple[NewJob, Callable[[Answer], None]]], reply: Reply) -> None:
+        if isinstance(reply, Exception):
+            error = _refusal(reply)
+            answers: Sequence[Answer] = [error] * len(batch)
+        else:
+            lanes, letters, *outcomes = reply
+            known = iter(outcomes)
+            answers = [_read(job, letter, known) for (job, _), letter in zip(batch, letters, strict=True)]
+            for lane in lanes:
+                self._wake(lane.decode())
+        self._busy = bool(self._pending)
+        if self._busy:
+            asyncio.get_running_loop().call_soon(self._flush)
+        for (_, tell), answer in zip(batch, answers, strict=True):
+            tell(answer)
 
 
-def _read(job: NewJob, answer: list[bytes]) -> Answer:
-    match answer[0]:
-        case b"accepted" | b"joined":
+def _refusal(reply: Exception) -> PullbackError:
+    if isinstance(reply, OutOfMemoryError):
+        return Overloaded("the queue is full; nothing of this request was kept")
+    if not isinstance(reply, RedisConnectionError):
+        log.error("Redis refused to accept: %s", reply)
+    return QueueUnavailable("the queue cannot be reached; send the request again with the same request id")
+
+
+def _read(job: NewJob, letter: int, known: Iterator[bytes]) -> Answer:
+    match chr(letter):
+        case "A" | "J":
             return _ACCEPTED
-        case b"done":
-            return Known(answer[1])
-        case b"conflict":
+        case "D":
+            return Known(next(known))
+        case "C":
             return RequestIdReused(
                 f"{job.job_id!r} was used before, with another evaluation; choose another id",
                 field="request_id",
             )
-        case b"unserved":
+        case "U":
             device = job.lane.removeprefix(f"{PREFIX}lane:").partition(":")[0]
             which = f"the device {device}" if device else "any device"
             return DeviceNotServed(f"no live worker serves {which}", field="device")

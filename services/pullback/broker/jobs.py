@@ -1,10 +1,12 @@
-"""What travels between gateway and drain: a job on its way in, and an outcome on its way out."""
+"""What travels between gateway and drain: a job on its way in, and an outcome on its way out.
+
+Named tuples, which are made three times as fast as frozen dataclasses, for there is one of each for every evaluation.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pullback.contract.names import DEVICE_CLASSES, lane_key
 
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from pullback.v1 import evaluation_pb2
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """An evaluation to accept.
 
     Attributes:
@@ -32,8 +33,7 @@ class NewJob:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TakenJob:
+class TakenJob(NamedTuple):
     """A job as a drain reads it from its lane.
 
     Times are in ms by the clock of Redis. The payload is empty where it was too long for the lane; `LaneDrain.payload`
@@ -49,8 +49,7 @@ class TakenJob:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedJob:
+class FinishedJob(NamedTuple):
     """A taken job with its terminal state and serialised `EvaluateOutcome`."""
 
     job: TakenJob

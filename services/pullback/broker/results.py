@@ -1,10 +1,16 @@
-"""The gateway's way out of Redis: one blocking reader of its results stream, and looks at job records."""
+"""The gateway's way out of Redis: a channel on which outcomes are pushed, and looks at job records.
+
+A channel keeps nothing: what was published while the connection was down is gone. So after each connection the reader
+asks who still waits, and looks at their records; the records are the truth, and the channel only makes it quick.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from struct import Struct
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
@@ -12,81 +18,111 @@ from pullback.contract.lifecycle import TERMINAL
 from pullback.contract.names import job_key, results_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from redis.asyncio.client import Redis
 
+    from pullback.broker.pipe import Pipe, Reply
+
 log = logging.getLogger(__name__)
 
-# How long one read waits for news, in ms; a broken connection is noticed after it at the latest.
-BLOCK_MS = 2_000
+# How often the connection is tried, in seconds, so that one that is only half there is noticed.
+PING_SECONDS = 2.0
 
-# Entries in one read; each holds the outcomes of one batch of a drain.
-ENTRIES_AT_ONCE = 64
-
-# How long to wait before the next try where Redis cannot be reached, in seconds.
-RETRY_SECONDS = 0.2
+# Job records looked at in one go: Redis does nothing else meanwhile.
+LOOK_AT_ONCE = 500
 
 _TERMINAL = {state.value.encode() for state in TERMINAL}
 
+# The lengths of a job id and of its outcome, as finish.lua writes them.
+_LENGTHS = Struct("<HI")
+
 
 class ResultReader:
-    """Reads outcomes as they arrive and hands each to `deliver(job id, serialised EvaluateOutcome)`."""
+    """Hands outcomes over as they arrive."""
 
     def __init__(
-        self, blocking: Redis, redis: Redis, gateway: str, deliver: Callable[[str, bytes], None]
+        self,
+        pipe: Pipe,
+        redis: Redis,
+        gateway: str,
+        deliver: Callable[[str, bytes], None],
+        waiting: Callable[[], Iterable[str]],
     ) -> None:
         """Makes a reader.
 
         Args:
-            blocking: a client of its own, whose answers may take `BLOCK_MS`.
+            pipe: a connection of its own.
             redis: a client for short commands.
             gateway: whose results to read.
-            deliver: called in the event loop; must not block or raise.
+            deliver: called in the event loop with a job's id and serialised `EvaluateOutcome`; must not block or raise.
+            waiting: gives the ids of the accepted jobs that are waited for.
         """
-        self._blocking = blocking
+        self._pipe = pipe
         self._redis = redis
-        self._stream = results_key(gateway)
+        self._channel = results_key(gateway)
         self._deliver = deliver
-        self._last = b"0-0"
+        self._waiting = waiting
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
+        pipe.listen(self._pushed)
 
     async def run(self) -> None:
-        """Reads until cancelled. Goes on where it stopped after Redis was away."""
+        """Subscribes, and again after each loss of the connection, until cancelled."""
         while True:
-            try:
-                await self._read()
+            await self._pipe.up.wait()
+            with suppress(RedisError, OSError):
+                await self._pipe.call("SUBSCRIBE", self._channel)
+                await self._look_at_all()
                 self.disconnected.clear()
                 self.connected.set()
-            except (RedisError, OSError) as error:
-                if self.connected.is_set():
-                    log.warning("the queue cannot be reached: %s", type(error).__name__)
-                self.connected.clear()
-                self.disconnected.set()
-                await asyncio.sleep(RETRY_SECONDS)
+                await self._listen()
+            if self.connected.is_set():
+                log.warning("the queue cannot be reached")
+            self.connected.clear()
+            self.disconnected.set()
+            # What failed may be the look; a subscription belongs to its connection, so both begin anew.
+            self._pipe.close()
+            await self._pipe.down.wait()
 
-    async def _read(self) -> None:
-        # While disconnected the first read returns at once, so that health tells the truth early.
-        block = BLOCK_MS if self.connected.is_set() else 1
-        reply: Any = await self._blocking.xread(
-            {self._stream: self._last}, count=ENTRIES_AT_ONCE, block=block
-        )
-        for entries in (reply or {}).values():
-            for page in entries:
-                for entry, letters in page:
-                    await self._open(letters)
-                    self._last = entry
+    async def _listen(self) -> None:
+        """Returns, or raises, when the connection is lost."""
+        down = asyncio.ensure_future(self._pipe.down.wait())
+        try:
+            while not down.done():
+                await asyncio.wait([down], timeout=PING_SECONDS)
+                await self._pipe.call("PING")
+        finally:
+            down.cancel()
 
-    async def _open(self, letters: dict[bytes, bytes]) -> None:
+    def _pushed(self, message: Reply) -> None:
+        letters: bytes = message[2]
+        at = 0
         missing = []
-        for job_id, outcome in letters.items():
-            if outcome:
-                self._deliver(job_id.decode(), outcome)
+        while at < len(letters):
+            id_length, outcome_length = _LENGTHS.unpack_from(letters, at)
+            begin = at + _LENGTHS.size
+            middle = begin + id_length
+            at = middle + outcome_length
+            job_id = letters[begin:middle].decode()
+            if outcome_length:
+                self._deliver(job_id, letters[middle:at])
             else:
-                missing.append(job_id.decode())
+                missing.append(job_id)
         if missing:
-            await self.look(missing)
+            self._fetching = asyncio.get_running_loop().create_task(self._fetch(missing))
+
+    async def _fetch(self, job_ids: Sequence[str]) -> None:
+        try:
+            await self.look(job_ids)
+        except (RedisError, OSError) as error:
+            # Those who wait look again by themselves after a while.
+            log.warning("long outcomes were not fetched: %s", type(error).__name__)
+
+    async def _look_at_all(self) -> None:
+        job_ids = list(self._waiting())
+        for start in range(0, len(job_ids), LOOK_AT_ONCE):
+            await self.look(job_ids[start : start + LOOK_AT_ONCE])
 
     async def look(self, job_ids: Sequence[str]) -> list[str]:
         """Looks at job records and delivers the outcomes of those that are finished.

@@ -29,13 +29,8 @@ MOST_ATTEMPTS = 5
 #: Evaluations up to this many bytes travel in the lane; longer ones wait in the job record until a drain is at them.
 INLINE_EVALUATION_BYTES = 65_536
 
-#: Outcomes up to this many bytes travel in the results stream; longer ones are fetched from the job record.
+#: Outcomes up to this many bytes travel in the gateway's channel; longer ones are fetched from the job record.
 INLINE_OUTCOME_BYTES = 65_536
-
-#: Entries kept in a gateway's results stream, and how long it outlives its last entry, in ms. An entry that is trimmed
-#: before it was read is found again by the waiting side's own look at the job record.
-RESULTS_KEPT = 1_000
-RESULTS_LIFE_MS = 600_000
 
 #: Celery over Redis: keys under our own prefix, one list for a queue, and no waiting without an end on a dead socket.
 CELERY_TRANSPORT_OPTIONS: dict[str, Any] = {

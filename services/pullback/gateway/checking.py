@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,11 @@ NAMES = 4_096
 PARSED_AT_ONCE = 4_096
 
 
+def takes_long(evaluation: evaluation_pb2.Evaluation) -> bool:
+    """Tells whether a check has to be made in a thread."""
+    return len(evaluation.program) > PARSED_AT_ONCE
+
+
 class Checker:
     """Checks evaluations against one set of limits."""
 
@@ -34,19 +38,12 @@ class Checker:
         self._verdict = lru_cache(VERDICTS)(self._judge)
         self._name_fault = lru_cache(NAMES)(valid_name)
 
-    async def check(self, evaluation: evaluation_pb2.Evaluation) -> None:
-        """Checks everything that can be known without running the program.
+    def check(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        """Checks everything that can be known without running the program. Takes long for a long program.
 
         Raises:
             PullbackError: the first fault, with the path of its field.
         """
-        if len(evaluation.program) > PARSED_AT_ONCE:
-            await asyncio.to_thread(self.check_now, evaluation)
-        else:
-            self.check_now(evaluation)
-
-    def check_now(self, evaluation: evaluation_pb2.Evaluation) -> None:
-        """Checks as `check` does, without ever yielding."""
         self._check_counts(evaluation)
         inputs = evaluation.inputs
         size = 0

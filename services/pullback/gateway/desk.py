@@ -67,6 +67,10 @@ class Desk:
         """Counts the jobs that are waited for."""
         return len(self._tickets)
 
+    def waiting(self) -> list[str]:
+        """Gives the ids of the accepted jobs that are waited for."""
+        return [job_id for job_id, tickets in self._tickets.items() if any(each.accepted for each in tickets)]
+
     def submit(self, job: NewJob, deliver: Callable[[Outcome], None]) -> Ticket:
         """Queues a job and promises its outcome to `deliver`, exactly once, unless the ticket is withdrawn.
 

@@ -13,10 +13,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from pullback.broker import Abandoner, Acceptor, ResultReader, Sweeper, connect_async
+from pullback.broker import Abandoner, Acceptor, Pipe, ResultReader, Sweeper, connect_async
 from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
-from pullback.gateway.interceptors import ErrorInterceptor
 from pullback.gateway.servicer import GradientServicer
 from pullback.gateway.waking import Waker
 from pullback.v1 import gradient_pb2, gradient_pb2_grpc
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SERVICE = gradient_pb2.DESCRIPTOR.services_by_name["GradientService"].full_name
-
-# The longest that a results read may block, in seconds; see broker/results.py.
-BLOCKING_SECONDS = 5.0
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -58,19 +54,18 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
 
     async with AsyncExitStack() as stack:
         redis = connect_async(settings.redis_url)
-        blocking = connect_async(settings.redis_url, blocking_seconds=BLOCKING_SECONDS)
         stack.push_async_callback(redis.aclose)
-        stack.push_async_callback(blocking.aclose)
+        pipe = Pipe(settings.redis_url)
+        results = Pipe(settings.redis_url)
         waker = Waker(settings.redis_url)
         stack.callback(waker.close)
 
         acceptor = Acceptor(
-            redis, gateway, retention_ms=int(settings.retention_seconds * 1000), wake=waker.wake
+            pipe, gateway, retention_ms=int(settings.retention_seconds * 1000), wake=waker.wake
         )
         desk = Desk(acceptor, Abandoner(redis, gateway), max_in_flight=settings.max_in_flight)
-        reader = ResultReader(blocking, redis, gateway, desk.delivered)
-        interceptor = ErrorInterceptor()
-        server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
+        reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
+        server = grpc.aio.server(options=_options(settings))
         servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
         gradient_pb2_grpc.add_GradientServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
         checks = health.aio.HealthServicer()
@@ -81,6 +76,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         port = server.add_insecure_port(settings.listen)
 
         for work in (
+            pipe.keep(),
+            results.keep(),
             reader.run(),
             desk.watch(reader),
             Sweeper(redis, gateway, waker.wake).run(),
@@ -93,8 +90,6 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         await stop.wait()
         log.info("stopping: %d evaluations in flight", len(desk))
         await checks.enter_graceful_shutdown()
-        interceptor.stopping = True
-        desk.stopping = True
         servicer.stop()
         await server.stop(settings.stop_grace_seconds)
 

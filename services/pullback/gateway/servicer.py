@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,7 +11,8 @@ from uuid import uuid4
 from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
 from pullback.contract.status import from_status
-from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
+from pullback.gateway import boundary
+from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, takes_long, timeout_ms
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import check_program
 from pullback.v1 import gradient_pb2 as pb
@@ -40,17 +42,26 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
         self._checker = Checker(limits)
         self._streams: set[asyncio.Task[None]] = set()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether new calls are refused."""
+        return self._desk.stopping
+
     def stop(self) -> None:
-        """Reads no more requests from open streams; they end when what is in flight on them is answered."""
+        """Refuses new calls, and reads no more requests from open streams, which end when all is answered."""
+        self._desk.stopping = True
         for reading in self._streams:
             reading.cancel()
 
+    @boundary.unary
     async def Evaluate(  # noqa: N802 - the RPC's name
         self, request: pb.EvaluateRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.EvaluateResponse:
         """Evaluates one evaluation and waits for its result."""
         check_request_id(request.request_id, required=False)
-        job = await self._admit(request, request.request_id or uuid4().hex, context.time_remaining())
+        if takes_long(request.evaluation):
+            await asyncio.to_thread(self._checker.check, request.evaluation)
+        job = self._admit(request, request.request_id or uuid4().hex, context.time_remaining())
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         ticket = self._desk.submit(job, partial(_resolve, future))
         try:
@@ -61,6 +72,7 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
             raise outcome
         return _response(pb.EvaluateOutcome.FromString(outcome))
 
+    @boundary.stream
     async def EvaluateStream(  # noqa: N802 - the RPC's name
         self,
         request_iterator: AsyncIterator[pb.EvaluateStreamRequest],
@@ -92,35 +104,39 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
         try:
             async for message in requests:
                 limit_on_requests(message.requests, REQUESTS_AT_ONCE)
+                call_seconds = context.time_remaining()
                 for request in message.requests:
-                    await self._begin(request, stream, context.time_remaining())
+                    if takes_long(request.evaluation):
+                        # For its verdict, which is remembered; a fault is raised again where it belongs.
+                        with suppress(PullbackError):
+                            await asyncio.to_thread(self._checker.check, request.evaluation)
+                    self._begin(request, stream, call_seconds)
                 await stream.room()
         finally:
             stream.close()
 
-    async def _begin(
-        self, request: pb.EvaluateRequest, stream: OutcomeStream, call_seconds: float | None
-    ) -> None:
+    def _begin(self, request: pb.EvaluateRequest, stream: OutcomeStream, call_seconds: float | None) -> None:
         request_id = request.request_id
         check_request_id(request_id, required=True)
         if request_id in stream:
             raise InvalidArgument(f"{request_id!r} is still in flight on this stream", field="request_id")
         deliver = stream.expect(request_id)
         try:
-            job = await self._admit(request, request_id, call_seconds)
+            job = self._admit(request, request_id, call_seconds)
             stream.ticket(request_id, self._desk.submit(job, deliver))
         except PullbackError as error:
             deliver(error)
 
-    async def _admit(self, request: pb.EvaluateRequest, job_id: str, call_seconds: float | None) -> NewJob:
+    def _admit(self, request: pb.EvaluateRequest, job_id: str, call_seconds: float | None) -> NewJob:
         evaluation = request.evaluation
-        await self._checker.check(evaluation)
+        self._checker.check(evaluation)
         settings = self._settings
         limit = timeout_ms(
             evaluation, call_seconds, settings.default_timeout_seconds, settings.max_timeout_seconds
         )
         return new_job(job_id, evaluation, limit)
 
+    @boundary.unary
     async def CheckProgram(  # noqa: N802 - the RPC's name
         self,
         request: pb.CheckProgramRequest,

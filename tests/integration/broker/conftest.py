@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -13,6 +14,8 @@ from pullback.broker import (
     Acceptor,
     FinishedJob,
     LaneDrain,
+    Line,
+    Pipe,
     ResultReader,
     Slot,
     Sweeper,
@@ -26,9 +29,11 @@ from pullback.contract.tensors import encode
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from pullback.broker import Answer, NewJob, TakenJob
+
+Seen = asyncio.Queue[tuple[str, bytes]]
 
 LANE = lane_key("cpu")
 RETENTION_MS = 60_000
@@ -53,16 +58,20 @@ class Broker:
 
     Attributes:
         woken: lanes for which a wake-up was asked.
+        reader: the reader that was made last.
     """
 
     url: str
     redis: Any
     sync: Any
+    pipe: Pipe
+    line: Line
     woken: list[str] = field(default_factory=list)
+    reader: ResultReader = field(init=False)
 
     def acceptor(self, gateway: str = "gateway") -> Acceptor:
         """Makes the accepting side of one gateway."""
-        return Acceptor(self.redis, gateway, retention_ms=RETENTION_MS, wake=self.woken.append)
+        return Acceptor(self.pipe, gateway, retention_ms=RETENTION_MS, wake=self.woken.append)
 
     async def accept(self, *jobs: NewJob, gateway: str = "gateway") -> list[Answer]:
         """Accepts jobs in one script and gives the answers."""
@@ -82,7 +91,7 @@ class Broker:
 
     def drain(self, lane: str = LANE) -> LaneDrain:
         """Makes a drain that is alive."""
-        drain = LaneDrain(self.sync, lane, uuid4().hex)
+        drain = LaneDrain(self.line, lane, uuid4().hex)
         drain.join()
         return drain
 
@@ -94,10 +103,20 @@ class Broker:
         """Makes a gateway's abandoner."""
         return Abandoner(self.redis, gateway)
 
-    def reader(self, seen: asyncio.Queue[tuple[str, bytes]], gateway: str = "gateway") -> ResultReader:
-        """Makes a gateway's reader of results."""
-        blocking = connect_async(self.url, blocking_seconds=5)
-        return ResultReader(blocking, self.redis, gateway, lambda *outcome: seen.put_nowait(outcome))
+    @asynccontextmanager
+    async def reading(self, gateway: str = "gateway", waiting: Sequence[str] = ()) -> AsyncIterator[Seen]:
+        """Reads a gateway's results, and gives the queue that they are put into."""
+        seen: Seen = asyncio.Queue()
+        pipe = Pipe(self.url)
+        self.reader = reader = ResultReader(
+            pipe, self.redis, gateway, lambda *outcome: seen.put_nowait(outcome), lambda: waiting
+        )
+        tasks = [asyncio.create_task(work) for work in (pipe.keep(), reader.run())]
+        await reader.connected.wait()
+        yield seen
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     def kill(self, drain: LaneDrain) -> None:
         """Makes a drain look as if it had been silent for too long."""
@@ -107,9 +126,14 @@ class Broker:
 @pytest.fixture
 async def broker(redis_url: str) -> AsyncIterator[Broker]:
     """An empty Redis with both sides connected."""
-    sync = connect(redis_url, blocking_seconds=5)
+    sync = connect(redis_url)
     redis = connect_async(redis_url)
+    pipe = Pipe(redis_url)
+    line = Line(redis_url, blocking_seconds=5)
     sync.flushall()
-    yield Broker(redis_url, redis, sync)
+    await pipe.open()
+    yield Broker(redis_url, redis, sync, pipe, line)
+    pipe.close()
+    line.close()
     await redis.aclose()
     sync.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.integration.broker.conftest import LANE, RETENTION_MS, job, succeed
 
-from pullback.broker import Accepted, Acceptor, Known, NewJob, connect_async
+from pullback.broker import Accepted, Acceptor, Known, NewJob, Pipe
 from pullback.contract.errors import DeviceNotServed, Overloaded, QueueUnavailable, RequestIdReused
 from pullback.contract.names import job_key, lane_key
 from pullback.v1 import evaluation_pb2
@@ -128,7 +128,7 @@ async def test_a_full_redis_refuses_at_the_door(broker: Broker) -> None:
 
 async def test_without_redis_the_queue_is_unavailable() -> None:
     """A connection that is refused is QueueUnavailable with a time to wait."""
-    nowhere = connect_async("redis://127.0.0.1:1")
+    nowhere = Pipe("redis://127.0.0.1:1")
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     Acceptor(nowhere, "gateway", retention_ms=1, wake=lambda _: None).accept(job(), future.set_result)
     answer = await future

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
@@ -8,13 +7,11 @@ from tests.integration.broker.conftest import LANE, job, succeed
 
 from pullback.broker import Accepted, Known, Slot
 from pullback.broker.tuning import INLINE_OUTCOME_BYTES, MOST_ATTEMPTS
-from pullback.contract.names import SWEEPER_LOCK, job_key, results_key
+from pullback.contract.names import SWEEPER_LOCK, job_key
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
     from tests.integration.broker.conftest import Broker
-
-Seen = asyncio.Queue[tuple[str, bytes]]
 
 
 async def test_an_outcome_reaches_the_gateway_that_asked(broker: Broker) -> None:
@@ -22,11 +19,10 @@ async def test_an_outcome_reaches_the_gateway_that_asked(broker: Broker) -> None
     broker.slot()
     await broker.accept(job(job_id="a"))
     drain = broker.drain()
-    drain.finish(succeed(drain.take(10, 1000), b"done"))
-    seen: Seen = asyncio.Queue()
-    reading = asyncio.create_task(broker.reader(seen).run())
-    assert await seen.get() == ("a", b"done")
-    reading.cancel()
+    async with broker.reading() as seen:
+        drain.finish(succeed(drain.take(10, 1000), b"done"))
+        assert await seen.get() == ("a", b"done")
+        assert seen.empty()
     assert broker.sync.xlen(LANE) == 0
     assert broker.sync.xpending(LANE, "drains")["pending"] == 0
 
@@ -37,21 +33,57 @@ async def test_every_gateway_that_joined_is_told(broker: Broker) -> None:
     await broker.accept(job(1.0, "same"), gateway="one")
     await broker.accept(job(1.0, "same"), gateway="two")
     drain = broker.drain()
-    drain.finish(succeed(drain.take(10, 1000)))
-    assert broker.sync.xlen(results_key("one")) == broker.sync.xlen(results_key("two")) == 1
+    async with broker.reading("one") as one, broker.reading("two") as two:
+        drain.finish(succeed(drain.take(10, 1000), b"both"))
+        assert await one.get() == await two.get() == ("same", b"both")
 
 
 async def test_a_long_outcome_is_fetched_from_the_record(broker: Broker) -> None:
-    """What is too long for the results stream arrives all the same."""
+    """What is too long for the channel arrives all the same."""
     broker.slot()
     await broker.accept(job(job_id="a"))
     drain = broker.drain()
     long = b"y" * (INLINE_OUTCOME_BYTES + 1)
-    drain.finish(succeed(drain.take(1, 1000), long))
-    seen: Seen = asyncio.Queue()
-    reading = asyncio.create_task(broker.reader(seen).run())
-    assert await seen.get() == ("a", long)
-    reading.cancel()
+    async with broker.reading() as seen:
+        drain.finish(succeed(drain.take(1, 1000), long))
+        assert await seen.get() == ("a", long)
+
+
+async def test_many_outcomes_of_one_batch_all_arrive(broker: Broker) -> None:
+    """More jobs than one script finishes are each delivered once, with their own outcomes."""
+    broker.slot()
+    await broker.accept(*(job(job_id=f"job-{number}") for number in range(700)))
+    drain = broker.drain()
+    taken = drain.take(1000, 1000)
+    async with broker.reading() as seen:
+        drain.finish([succeed([each], each.job_id.encode())[0] for each in taken])
+        arrived = [await seen.get() for _ in range(700)]
+    assert sorted(arrived) == sorted((f"job-{number}", f"job-{number}".encode()) for number in range(700))
+
+
+async def test_what_was_told_while_nobody_listened_is_found(broker: Broker) -> None:
+    """A reader that connects late looks at the records of the jobs that are waited for."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    drain = broker.drain()
+    drain.finish(succeed(drain.take(1, 1000), b"unheard"))
+    async with broker.reading(waiting=["a"]) as seen:
+        assert await seen.get() == ("a", b"unheard")
+
+
+async def test_a_broken_connection_is_made_again(broker: Broker) -> None:
+    """After Redis cut every connection, results arrive again."""
+    broker.slot()
+    async with broker.reading() as seen:
+        broker.reader.disconnected.clear()
+        broker.sync.client_kill_filter(_type="pubsub")
+        await broker.reader.disconnected.wait()
+        await broker.reader.connected.wait()
+        await broker.accept(job(job_id="a"))
+        drain = broker.drain()
+        taken = drain.take(1, 1000)
+        drain.finish(succeed(taken, b"again"))
+        assert await seen.get() == ("a", b"again")
 
 
 async def test_a_terminal_state_is_never_overwritten(broker: Broker) -> None:
@@ -63,7 +95,6 @@ async def test_a_terminal_state_is_never_overwritten(broker: Broker) -> None:
     assert drain.finish(succeed(taken, b"first")) == 1
     assert drain.finish(succeed(taken, b"second")) == 0
     assert await broker.accept(job(1.0, "a")) == [Known(b"first")]
-    assert broker.sync.xlen(results_key("gateway")) == 1
 
 
 async def test_a_dead_drains_jobs_go_to_another(broker: Broker) -> None:
@@ -103,20 +134,20 @@ async def test_a_late_finish_of_a_swept_job_counts_once(broker: Broker) -> None:
 
 
 async def test_a_job_that_loses_every_worker_fails(broker: Broker) -> None:
-    """After the last attempt the caller gets INTERNAL, and the lane is free of the job."""
+    """After the last attempt the caller is told INTERNAL, and the lane is free of the job."""
     broker.slot()
     await broker.accept(job(1.0, "a"))
     sweeper = broker.sweeper()
-    for _ in range(MOST_ATTEMPTS):
-        drain = broker.drain()
-        drain.take(1, 1000)
-        broker.kill(drain)
-        await sweeper.sweep("cpu")
-    (known,) = await broker.accept(job(1.0, "a"))
-    assert isinstance(known, Known)
-    assert gradient_pb2.EvaluateOutcome.FromString(known.outcome).error.code == code_pb2.INTERNAL
+    async with broker.reading() as seen:
+        for _ in range(MOST_ATTEMPTS):
+            drain = broker.drain()
+            drain.take(1, 1000)
+            broker.kill(drain)
+            await sweeper.sweep("cpu")
+        _, told = await seen.get()
+    assert gradient_pb2.EvaluateOutcome.FromString(told).error.code == code_pb2.INTERNAL
+    assert await broker.accept(job(1.0, "a")) == [Known(told)]
     assert broker.sync.xlen(LANE) == 0
-    assert broker.sync.xlen(results_key("gateway")) == 1
 
 
 async def test_a_lost_wake_up_is_sent_again(broker: Broker) -> None:

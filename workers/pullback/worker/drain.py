@@ -18,8 +18,11 @@ from redis.exceptions import (
 )
 
 from pullback.broker import FinishedJob
+from pullback.contract.errors import Cancelled
 from pullback.contract.lifecycle import Event, State, after
+from pullback.contract.status import to_status
 from pullback.evaluator import Job
+from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ BLOCK_MS = 500
 # Redis may be away for so long, in seconds, before a drain gives up its outcomes; others run the jobs again.
 PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 0.1
+
+_GIVEN_UP = gradient_pb2.EvaluateOutcome(
+    error=to_status(Cancelled("nobody waits for the evaluation any more"))
+).SerializeToString()
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
 
@@ -108,7 +115,8 @@ class Drain:
             if not job.payload:
                 payload = patiently(partial(self._lane.payload, job))
                 if payload is None:
-                    patiently(partial(self._lane.drop, [job]))
+                    # Nobody waits for it any more; finishing it takes it off the lane.
+                    patiently(partial(self._lane.finish, [FinishedJob(job, State.CANCELLED, _GIVEN_UP)]))
                 else:
                     yield [_job(entry, job, payload, offset)]
 

@@ -8,15 +8,13 @@ import signal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pullback.broker import LaneDrain, Slot, connect
+from pullback.broker import LaneDrain, Line, Slot, connect
 from pullback.evaluator import Evaluator, EvaluatorUnavailable, Isolator
 from pullback.worker.beating import Heart
 from pullback.worker.drain import BLOCK_MS, Drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from redis import Redis
 
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
@@ -47,7 +45,7 @@ class SlotProcess:
         """
         url = self._settings.redis_url
         name = f"{self._settings.worker_name}:{uuid4().hex}"
-        self._redis: Redis = connect(url, blocking_seconds=BLOCK_MS / 1000)
+        self._line = Line(url, blocking_seconds=BLOCK_MS / 1000)
         self._isolator = Isolator(self._connect)
         self._slot = Slot(connect(url), self._settings.device, name)
         self._heart = Heart(self._slot, ready)
@@ -65,7 +63,7 @@ class SlotProcess:
         """
         name = uuid4().hex
         drain = Drain(
-            LaneDrain(self._redis, lane, name),
+            LaneDrain(self._line, lane, name),
             self._isolator,
             self._settings,
             self._stop,

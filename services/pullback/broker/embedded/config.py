@@ -29,6 +29,8 @@ appendfsync everysec
 appendfilename "appendonly.aof"
 appenddirname "appendonlydir"
 no-appendfsync-on-rewrite no
+latency-tracking no
+client-output-buffer-limit pubsub 256mb 64mb 60
 auto-aof-rewrite-percentage 100
 auto-aof-rewrite-min-size 64mb
 aof-load-truncated yes

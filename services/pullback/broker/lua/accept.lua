@@ -13,15 +13,14 @@
 --           state     Q until it is terminal (contract/lifecycle.py)
 --           to        names of the gateways that wait, separated by commas
 --           lane, entry   where it is queued
---           accepted  ms
 --           evaluation    serialised Evaluation, where it is too long for the lane; removed when the job is finished
 --           outcome   serialised EvaluateOutcome, once terminal
 --
 -- ARGV: classes, group, gateway, retention ms, life of a wake-up in ms, longest evaluation in a lane in bytes; then for each job: id, device class or "",
 --   time limit ms, digest, serialised Evaluation.
 --
--- Returns {one list of lanes to wake, then for each job one of
---   {"accepted"}, {"joined"}, {"done", outcome}, {"conflict"}, {"unserved"}}.
+-- Returns {list of lanes to wake, one letter for each job, outcome, ...}. The letters: A accepted, J joined one that
+--   waits, D done before (its outcome follows, in order), C conflict with another evaluation, U unserved device.
 
 local classes = tonumber(ARGV[1])
 local group, gateway = ARGV[2], ARGV[3]
@@ -32,19 +31,19 @@ local FIXED, PER_JOB = 6, 5
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local class_of = {}
-local is_alive = {}
-local touched = {}
-for c = 0, classes - 1 do
-  class_of[KEYS[3 * c + 2]] = c
-  is_alive[c] = redis.call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf') > 0
+-- Live worker slots by class, counted when first asked for.
+local slots = {}
+local function live_slots(c)
+  if not slots[c] then
+    slots[c] = redis.call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf')
+  end
+  return slots[c]
 end
 
 local function choose(wish)
   for c = 0, classes - 1 do
-    local lane = KEYS[3 * c + 2]
-    if is_alive[c] and (wish == '' or lane == wish) then
-      return lane
+    if (wish == '' or KEYS[3 * c + 2] == wish) and live_slots(c) > 0 then
+      return c
     end
   end
   return nil
@@ -59,13 +58,19 @@ local function join(key, to)
   redis.call('HSET', key, 'to', to .. ',' .. gateway)
 end
 
-local function enqueue(key, lane, at)
-  if not touched[lane] then
-    touched[lane] = true
-    if redis.call('EXISTS', lane) == 0 then
-      redis.call('XGROUP', 'CREATE', lane, group, '0', 'MKSTREAM')
-    end
+local function append(lane, ...)
+  local entry = redis.call('XADD', lane, 'NOMKSTREAM', '*', ...)
+  if not entry then
+    redis.call('XGROUP', 'CREATE', lane, group, '0', 'MKSTREAM')
+    entry = redis.call('XADD', lane, '*', ...)
   end
+  return entry
+end
+
+local touched = {}
+local function enqueue(key, c, at)
+  touched[c] = true
+  local lane = KEYS[3 * c + 2]
   local life = tonumber(ARGV[at + 2])
   -- A drain reads hundreds of entries at once, so a long evaluation stays in its record until its turn comes.
   local evaluation = ARGV[at + 4]
@@ -73,52 +78,50 @@ local function enqueue(key, lane, at)
     redis.call('HSET', key, 'evaluation', evaluation)
     evaluation = ''
   end
-  local entry = redis.call('XADD', lane, '*', 'job', ARGV[at], 'attempt', 1, 'deadline', now + life,
+  local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life,
     'accepted', now, 'digest', ARGV[at + 3], 'evaluation', evaluation)
   redis.call('HSET', key, 'digest', ARGV[at + 3], 'state', 'Q', 'to', gateway, 'lane', lane,
-    'entry', entry, 'accepted', now)
+    'entry', entry)
   redis.call('PEXPIRE', key, life + retention)
 end
 
-local answers = { {} }
+local letters, outcomes = {}, {}
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
   local key = KEYS[3 * classes + i]
-  local record = redis.call('HMGET', key, 'digest', 'state', 'to', 'outcome')
-  local answer
+  local record = redis.call('HMGET', key, 'digest', 'state', 'to')
   if record[1] then
     if record[1] ~= ARGV[at + 3] then
-      answer = { 'conflict' }
+      letters[i] = 'C'
     elseif record[2] == 'Q' then
       join(key, record[3])
-      answer = { 'joined' }
+      letters[i] = 'J'
     else
-      answer = { 'done', record[4] }
+      letters[i] = 'D'
+      outcomes[#outcomes + 1] = redis.call('HGET', key, 'outcome')
     end
   else
-    local lane = choose(ARGV[at + 1])
-    if lane then
-      enqueue(key, lane, at)
-      answer = { 'accepted' }
+    local class = choose(ARGV[at + 1])
+    if class then
+      enqueue(key, class, at)
+      letters[i] = 'A'
     else
-      answer = { 'unserved' }
+      letters[i] = 'U'
     end
   end
-  answers[i + 1] = answer
 end
 
 -- A drain is woken where every live one is busy and a worker slot is free. Those under way count as idle.
-for lane in pairs(touched) do
-  local c = class_of[lane]
-  local drains = KEYS[3 * c + 3]
-  redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
-  local live = redis.call('ZCARD', drains)
-  if live < redis.call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf') then
+local wake = {}
+for c in pairs(touched) do
+  local lane, drains = KEYS[3 * c + 2], KEYS[3 * c + 3]
+  local live = redis.call('ZCOUNT', drains, '(' .. now, '+inf')
+  if live < live_slots(c) then
     local busy = redis.call('XPENDING', lane, group)[4]
     if live <= (busy and #busy or 0) then
       redis.call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':' .. live)
-      table.insert(answers[1], lane)
+      wake[#wake + 1] = lane
     end
   end
 end
-return answers
+return { wake, table.concat(letters), unpack(outcomes) }

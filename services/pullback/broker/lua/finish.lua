@@ -5,18 +5,16 @@
 -- first counts. Runs though Redis is full, for it frees more than it takes.
 --
 -- KEYS: 1 lane (stream), then one job record (hash) for each job; see accept.lua.
---   Written too, by names that the records hold: results:<gateway> (stream; each entry's fields are job ids and their
---   serialised EvaluateOutcome, empty where it is too long to be sent twice; trimmed to the newest, and gone some
---   minutes after the last).
--- ARGV: group, prefix of the results streams, longest outcome to send along in bytes, newest entries kept, life of a
---   results stream in ms; then for each job: id, entry, digest, terminal state, outcome,
---   "1" where the record holds the evaluation.
+--   Published to, by names that the records hold: results:<gateway> (channel; a message holds for each job the lengths
+--   of its id, two bytes, and of its outcome, four bytes, little-endian, then both; the outcome is left out where it is
+--   too long to be sent twice, and found in the record).
+-- ARGV: group, prefix of the results channels, longest outcome to send along in bytes; then for each job: id, entry,
+--   digest, terminal state, outcome, "1" where the record holds the evaluation.
 --
 -- Returns how many outcomes were written.
 
-local group, results = ARGV[1], ARGV[2]
-local inline, newest, life = tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local FIXED, PER_JOB = 5, 6
+local group, results, inline = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local FIXED, PER_JOB = 3, 6
 
 local mail = {}
 local entries = {}
@@ -37,8 +35,8 @@ for i = 1, (#ARGV - FIXED) / PER_JOB do
         letters = {}
         mail[gateway] = letters
       end
-      letters[#letters + 1] = ARGV[at]
-      letters[#letters + 1] = #outcome <= inline and outcome or ''
+      local enclosed = #outcome <= inline and outcome or ''
+      letters[#letters + 1] = struct.pack('<HI', #ARGV[at], #enclosed) .. ARGV[at] .. enclosed
     end
   end
   entries[i] = ARGV[at + 1]
@@ -47,8 +45,6 @@ end
 redis.call('XACK', KEYS[1], group, unpack(entries))
 redis.call('XDEL', KEYS[1], unpack(entries))
 for gateway, letters in pairs(mail) do
-  local stream = results .. gateway
-  redis.call('XADD', stream, 'MAXLEN', '~', newest, '*', unpack(letters))
-  redis.call('PEXPIRE', stream, life)
+  redis.call('PUBLISH', results .. gateway, table.concat(letters))
 end
 return written

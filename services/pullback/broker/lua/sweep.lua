@@ -2,8 +2,8 @@
 -- Puts the jobs of dead drains back on their lane, fails those that lost too many, and finds lanes that need a wake-up.
 --
 -- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua.
---   Written too, by names that the entries hold: job records (hash) and results:<gateway> (stream; see finish.lua).
--- ARGV: group, prefix of job records, prefix of results streams, most attempts, outcome of a job that had them all,
+--   Written too, by names that the entries hold: job records (hash) and results:<gateway> (channel; see finish.lua).
+-- ARGV: group, prefix of job records, prefix of results channels, most attempts, outcome of a job that had them all,
 --   life of a wake-up in ms, life of the lock in ms, the sweeper's name.
 --
 -- Returns {entries put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
@@ -21,7 +21,7 @@ local function fail(key, record, id)
   redis.call('HSET', key, 'state', 'F', 'outcome', lost)
   redis.call('HDEL', key, 'evaluation')
   for gateway in string.gmatch(record[2], '[^,]+') do
-    redis.call('XADD', results .. gateway, '*', id, lost)
+    redis.call('PUBLISH', results .. gateway, struct.pack('<HI', #id, #lost) .. id .. lost)
   end
 end
 

@@ -1,0 +1,109 @@
+"""A blocking connection to Redis for the drain's hot path: one command at a time, as lean as a socket allows.
+
+Kept beside redis-py, which the rest of the worker uses, for what docs/decisions/0009 measured.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import hiredis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from pullback.broker.connect import ANSWER_SECONDS, CONNECT_SECONDS
+from pullback.broker.handshake import destination
+from pullback.broker.replies import exception
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pullback.broker.pipe import Script
+
+# Bytes read at once: a batch of some hundred small evaluations.
+READ_BYTES = 1 << 18
+
+
+class Line:
+    """One connection for one thread; made at the first command, and again after it broke."""
+
+    def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
+        """Makes a line.
+
+        Args:
+            url: where Redis is.
+            blocking_seconds: how long a command may block on purpose.
+        """
+        self._destination = destination(url)
+        self._patience = ANSWER_SECONDS + blocking_seconds
+        self._socket: socket.socket | None = None
+        self._reader = hiredis.Reader()
+
+    def call(self, *command: Any) -> Any:
+        """Sends a command and gives its reply.
+
+        Raises:
+            RedisError: the reply is an error.
+            RedisConnectionError: there is no connection, or it broke. The command may have been run.
+            RedisTimeoutError: there was no reply in time. Likewise.
+        """
+        try:
+            line = self._socket or self._connect()
+            line.sendall(hiredis.pack_command(command))
+            reply = self._read(line)
+        except TimeoutError as error:
+            self.close()
+            raise RedisTimeoutError("no reply in time") from error
+        except OSError as error:
+            self.close()
+            raise RedisConnectionError(f"the connection was lost: {type(error).__name__}") from error
+        if isinstance(reply, hiredis.ReplyError):
+            raise exception(reply)
+        return reply
+
+    def run(self, script: Script, keys: Sequence[str], arguments: Iterable[Any]) -> Any:
+        """Runs a script, as `call` does."""
+        rest = (len(keys), *keys, *arguments)
+        try:
+            return self.call("EVALSHA", script.digest, *rest)
+        except NoScriptError:
+            return self.call("EVAL", script.source, *rest)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+
+    def _connect(self) -> socket.socket:
+        to = self._destination
+        self._reader = hiredis.Reader()
+        if to.path:
+            line = socket.socket(socket.AF_UNIX)
+            line.settimeout(CONNECT_SECONDS)
+            line.connect(to.path)
+        else:
+            line = socket.create_connection((to.host, to.port), CONNECT_SECONDS)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if to.tls:
+            line = to.tls.wrap_socket(line, server_hostname=to.host)
+        line.settimeout(self._patience)
+        line.sendall(to.greeting)
+        for _ in range(to.greetings):
+            reply = self._read(line)
+            if isinstance(reply, hiredis.ReplyError):
+                line.close()
+                raise RedisConnectionError(f"Redis refused us: {reply}")
+        self._socket = line
+        return line
+
+    def _read(self, line: socket.socket) -> Any:
+        while (reply := self._reader.gets()) is False:
+            data = line.recv(READ_BYTES)
+            if not data:
+                raise ConnectionResetError
+            self._reader.feed(data)
+        return reply
