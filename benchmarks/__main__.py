@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -47,7 +48,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round, without the SDK's rows")
     parser.add_argument("--rounds", type=int, help="how often every row is measured (3)")
     parser.add_argument("--seconds", type=float, help="length of one measurement (2)")
-    parser.add_argument("--workers", type=int, default=1, help="workers of the system that is started (1)")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=cores,
+        help=f"slots of the system that is started (one a core: {cores})",
+    )
     parser.add_argument("--address", help="measure this running system; without peers, unless --peers")
     parser.add_argument("--only", help=f"comma-separated rows of ours: {','.join(ROWS)}")
     parser.add_argument(

@@ -21,8 +21,8 @@ CALLERS = 50
 # Evaluations in one message of a stream.
 BATCH = 256
 
-# Messages that are sent before the first outcome is waited for. Enough to keep every process of the way busy.
-BATCHES_IN_FLIGHT = 8
+# Messages sent before the first outcome is waited for: as many evaluations as the SDK keeps in flight by itself.
+BATCHES_IN_FLIGHT = 16
 
 
 async def callers(address: str, seconds: float) -> Figure:

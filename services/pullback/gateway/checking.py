@@ -70,13 +70,12 @@ class Checker:
 
     def _check_counts(self, evaluation: evaluation_pb2.Evaluation) -> None:
         limits = self._limits
-        for field, found, limit in (
-            ("inputs", len(evaluation.inputs), limits.inputs),
-            ("outputs", len(evaluation.outputs), limits.outputs),
-            ("wrt", len(evaluation.wrt), limits.wrt),
-        ):
-            if found > limit:
-                raise _too_much(field, "names", found, limit)
+        if len(evaluation.inputs) > limits.inputs:
+            raise _too_much("inputs", "inputs", len(evaluation.inputs), limits.inputs)
+        if len(evaluation.outputs) > limits.outputs:
+            raise _too_much("outputs", "names", len(evaluation.outputs), limits.outputs)
+        if len(evaluation.wrt) > limits.wrt:
+            raise _too_much("wrt", "names", len(evaluation.wrt), limits.wrt)
 
     def _judge(
         self, source: str, inputs: tuple[str, ...], outputs: tuple[str, ...], wrt: tuple[str, ...]
