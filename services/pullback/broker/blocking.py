@@ -20,6 +20,7 @@ from pullback.broker.replies import exception
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pullback.broker.handshake import Destination
     from pullback.broker.pipe import Script
 
 # Bytes read at once: a batch of some hundred small evaluations.
@@ -78,27 +79,23 @@ class Line:
             self._socket = None
 
     def _connect(self) -> socket.socket:
-        to = self._destination
-        self._reader = hiredis.Reader()
-        if to.path:
-            line = socket.socket(socket.AF_UNIX)
-            line.settimeout(CONNECT_SECONDS)
-            line.connect(to.path)
-        else:
-            line = socket.create_connection((to.host, to.port), CONNECT_SECONDS)
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if to.tls:
-            line = to.tls.wrap_socket(line, server_hostname=to.host)
-        line.settimeout(self._patience)
-        line.sendall(to.greeting)
-        for _ in range(to.greetings):
-            reply = self._read(line)
-            if isinstance(reply, hiredis.ReplyError):
-                line.close()
-                raise RedisConnectionError(f"Redis refused us: {reply}")
+        line = _open(self._destination)
+        try:
+            line.settimeout(self._patience)
+            self._reader = hiredis.Reader()
+            self._greet(line)
+        except BaseException:
+            line.close()
+            raise
         self._socket = line
         return line
+
+    def _greet(self, line: socket.socket) -> None:
+        line.sendall(self._destination.greeting)
+        for _ in range(self._destination.greetings):
+            reply = self._read(line)
+            if isinstance(reply, hiredis.ReplyError):
+                raise exception(reply)
 
     def _read(self, line: socket.socket) -> Any:
         while (reply := self._reader.gets()) is False:
@@ -107,3 +104,15 @@ class Line:
                 raise ConnectionResetError
             self._reader.feed(data)
         return reply
+
+
+def _open(to: Destination) -> socket.socket:
+    if to.path:
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(CONNECT_SECONDS)
+        line.connect(to.path)
+    else:
+        line = socket.create_connection((to.host, to.port), CONNECT_SECONDS)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return to.tls.wrap_socket(line, server_hostname=to.host) if to.tls else line
