@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from pullback.client import AsyncClient, Evaluated, PullbackError, evaluation
 
@@ -34,6 +35,8 @@ class Tally:
 
     def __init__(self, total: int, disturb: Callable[[], None], at: int) -> None:
         """Counts answers, and calls `disturb` once when `at` of `total` have come."""
+        #: What request ids begin with; used once, or the answers would come from an earlier load's records.
+        self.name = uuid4().hex
         self.total = total
         self.answers: Counter[int] = Counter()
         self.wrong: list[object] = []
@@ -68,7 +71,7 @@ async def call(address: str, tally: Tally, callers: int) -> None:
             for number in numbers:
                 try:
                     outcome: object = await client.evaluate(
-                        QUARTIC, x=point(number), request_id=f"call-{id(tally)}-{number}"
+                        QUARTIC, x=point(number), request_id=f"{tally.name}-{number}"
                     )
                 except PullbackError as error:
                     outcome = error

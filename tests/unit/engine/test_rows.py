@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from operator import add, mul, sub, truediv
+from operator import pow as power
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +19,16 @@ from pullback.contract.limits import Limits
 from pullback.contract.program.ops import OPS
 from pullback.engine.row_ops import POINTWISE_ROW_OPS
 from pullback.engine.rows import RowRunner
+from pullback.engine.wire import raw_bytes
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
     from tests.unit.engine.conftest import Lab
+
+    from pullback.engine.rows import RowData
 
 QUARTIC = "y = 2*x**4 + x**3 + 3*x**2 + 5*x + 1"
 
@@ -115,8 +120,12 @@ def _bytes(outcomes: Iterable[object]) -> Iterator[bytes]:
         yield outcome.SerializeToString(deterministic=True)
 
 
+def _runner(lab: Lab, evaluation: evaluation_pb2.Evaluation) -> RowRunner | None:
+    return lab.engine._new_runner(evaluation)
+
+
 def _runs_in_rows(lab: Lab, evaluation: evaluation_pb2.Evaluation) -> bool:
-    return lab.engine._runner(evaluation) is not None
+    return _runner(lab, evaluation) is not None
 
 
 def _check_company(lab: Lab, evaluations: Sequence[evaluation_pb2.Evaluation], sizes: Iterable[int]) -> None:
@@ -214,6 +223,7 @@ def test_broadcasting_within_a_row_agrees_with_plain_torch(lab: Lab) -> None:
         ("y = (x*w).sum()", {"x": np.ones(3, "f4"), "w": np.float64(1)}, False),  # promoted by rank
         ("y = (x*((x > 0)/2)).sum()", {"x": np.ones(3)}, False),  # float32 out of a bool
         ("y = (x > 0).sum() * x.sum()", {"x": np.ones(3)}, False),  # an integer
+        ("y = torch.clamp(input=x, min=0.5).sum()", {"x": np.ones(3)}, True),
         ("y = x.sum()\nprint(y)", {"x": np.ones(3)}, False),
         ("y = x.detach().sum() * x.sum()", {"x": np.ones(3)}, False),
         ("y = x.sum(0)", {"x": np.ones(3)}, False),
@@ -252,6 +262,58 @@ def test_absent_gradients_come_out_of_rows(lab: Lab) -> None:
     assert dict(result.absent_gradients) == {"b": independent, "c": independent}
 
 
+FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {"+": add, "-": sub, "*": mul, "/": truediv, "**": power}
+
+# Numbers that no float32 holds, that fit no float32 at all, and that it holds only after one rounding, not two.
+NUMBERS = [2, -3, 0.1, 1e300, 1e-46, 2**53 + 1, 2**62 + 2**38 + 1, -(2**63), 0, -0.0, True]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("symbol", FUNCTIONS)
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_number_in_rows_is_the_number_of_plain_torch(
+    lab: Lab, symbol: str, number: float, dtype: torch.dtype, *, is_left: bool
+) -> None:
+    """Value and gradient have the bits that torch gives for the stack with the number as Python has it."""
+    if symbol in {"-", "**"} and number is True:
+        pytest.skip("torch refuses to subtract a bool, and cannot differentiate a power of one")
+    rng = torch.Generator().manual_seed(5)
+    stack = torch.cat([torch.randn(48, generator=rng, dtype=dtype), torch.tensor(SPECIAL, dtype=dtype)])
+    stack = torch.cat([stack, stack[-1:].expand(-len(stack) % 32)])
+    function = FUNCTIONS[symbol]
+    leaves = stack.clone().requires_grad_()
+    values = function(number, leaves) if is_left else function(leaves, number)
+    (slopes,) = torch.autograd.grad(values, leaves, torch.ones_like(values), allow_unused=True)
+    program = f"y = ({number}) {symbol} x" if is_left else f"y = x {symbol} ({number})"
+    evaluations = [lab.build(program, {"x": point}) for point in stack]
+    assert _runs_in_rows(lab, evaluations[0])
+    results = lab.engine.evaluate_many(evaluations)
+    for result, value, slope in zip(results, values.detach(), slopes, strict=True):
+        assert isinstance(result, evaluation_pb2.Result), result
+        assert_same(lab.value(result, "y"), value)
+        assert_same(lab.gradient(result, "x"), slope)
+
+
+def assert_same(found: torch.Tensor, wanted: torch.Tensor) -> None:
+    """Asserts that two numbers have the same bits, or are both NaN."""
+    assert found.dtype is wanted.dtype
+    assert raw_bytes(found) == raw_bytes(wanted) or bool(found.isnan() & wanted.isnan())
+
+
+@pytest.mark.parametrize("count", [1, 16, 32, 33, 64])
+def test_nans_are_one_in_lone_rows_and_in_many(lab: Lab, count: int) -> None:
+    """A computed NaN has the same bits, however it came about; one that is handed on keeps its own."""
+    evaluations = [
+        lab.build("y = x + w\nz = x", {"x": nan, "w": nan}, outputs=["y", "z"], value_only=True)
+        for nan in np.resize(NANS, count)
+    ]
+    for result, nan in zip(lab.engine.evaluate_many(evaluations), np.resize(NANS, count), strict=True):
+        assert isinstance(result, evaluation_pb2.Result)
+        assert result.values["y"].data == np.float64(np.nan).tobytes()
+        assert result.values["z"].data == nan.tobytes()
+
+
 def test_one_failing_evaluation_leaves_the_others_of_its_batch_alone(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,12 +321,10 @@ def test_one_failing_evaluation_leaves_the_others_of_its_batch_alone(
     evaluations = [lab.build(QUARTIC, {"x": np.float32(i)}) for i in range(5)]
     run = RowRunner.run
 
-    def fail_on_three(
-        runner: RowRunner, batch: Sequence[evaluation_pb2.Evaluation]
-    ) -> Iterator[evaluation_pb2.Result]:
-        if evaluations[3] in batch:
+    def fail_on_three(runner: RowRunner, rows: Sequence[RowData]) -> list[evaluation_pb2.Result]:
+        if (evaluations[3].inputs["x"].data,) in rows:
             raise RuntimeError("a fault of the kernel")
-        yield from run(runner, batch)
+        return run(runner, rows)
 
     expected = lab.engine.evaluate_many(evaluations)
     monkeypatch.setattr(RowRunner, "run", fail_on_three)
@@ -277,7 +337,7 @@ def test_one_failing_evaluation_leaves_the_others_of_its_batch_alone(
 def test_a_stack_is_cut_where_it_would_grow_too_big(lab: Lab) -> None:
     """More rows than one stack holds are computed in several."""
     evaluations = [lab.build("y = (x*x).sum()", {"x": np.full(4096, i, "f4")}) for i in range(80)]
-    runner = lab.engine._runner(evaluations[0])
+    runner = _runner(lab, evaluations[0])
     assert runner is not None
     assert runner._plan.max_rows == 64
     results = lab.engine.evaluate_many(evaluations)
