@@ -104,7 +104,10 @@ def test_an_absent_service_exits_with_3(running: Running) -> None:
 def test_an_interrupt_exits_with_130(running: Running) -> None:
     """Ctrl-C while waiting ends the command quietly."""
     words: list[str | Path] = [PULLBACK, "eval", "gated", "x=2", "--address", running.address]
+    # Tests that a shell runs in its background are started with SIGINT ignored; children would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
         assert running.service.entered.wait(PATIENCE)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
