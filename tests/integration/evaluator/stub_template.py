@@ -50,3 +50,5 @@ def _start(options: Options) -> Compute:
 
 if __name__ == "__main__":
     run(sys.argv[1:], _start)
+    # As when an evaluator ends at the last moment.
+    signal.raise_signal(signal.SIGCHLD)

@@ -220,6 +220,14 @@ def test_stop_ends_everything(make_template: MakeTemplate, watch: MakeWatch) -> 
             Evaluator.connect(template.address)
 
 
+def test_a_template_ends_without_a_word(
+    make_template: MakeTemplate, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An evaluator that ends while its template does leaves no traceback behind."""
+    make_template().stop()
+    assert capfd.readouterr().err == ""
+
+
 def test_the_environment_holds_nothing_of_the_workers(template: Template, evaluator: Evaluator) -> None:
     """Template and evaluator see a handful of variables, and none of the worker's."""
     for pid in (template.pid, evaluator.pid):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -17,15 +18,16 @@ from pullback.engine.evaluate import evaluate_alone
 from pullback.engine.faults import out_of_memory
 from pullback.engine.interpret import prepare
 from pullback.engine.request import read_request
-from pullback.engine.row_plan import plan_rows
+from pullback.engine.row_plan import MAX_ROW_ELEMENTS, plan_rows
 from pullback.engine.rows import RowRunner
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pullback.contract.limits import Limits
     from pullback.engine.interpret import Code
+    from pullback.engine.rows import RowData
 
 _log = logging.getLogger(__name__)
 
@@ -84,38 +86,44 @@ class Engine:
         Returns:
             For each evaluation, in order, its result or its error. What comes of one does not depend on the others.
         """
-        outcomes: list[Outcome | None] = [None] * len(evaluations)
-        groups: dict[RowRunner, list[int]] = {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about what tenants wrote, and nobody reads it here
-            for index, evaluation in enumerate(evaluations):
-                runner = self._runner(evaluation)
-                if runner is None:
-                    outcomes[index] = self._alone(evaluation)
-                else:
-                    groups.setdefault(runner, []).append(index)
-            for runner, indices in groups.items():
-                together = self._together(runner, [evaluations[index] for index in indices])
-                for index, outcome in zip(indices, together, strict=True):
-                    outcomes[index] = outcome
-        return [outcome for outcome in outcomes if outcome is not None]
+        found: dict[int, Outcome] = {}
+        groups: dict[RowKey, tuple[list[int], list[RowData]]] = {}
+        for index, evaluation in enumerate(evaluations):
+            row = _row(evaluation)
+            if row is None:
+                found[index] = self._alone(evaluation)
+                continue
+            key, data = row
+            group = groups.get(key)
+            if group is None:
+                groups[key] = ([index], [data])
+            else:
+                group[0].append(index)
+                group[1].append(data)
+        for key, (indices, rows) in groups.items():
+            runner = self._runner(key, evaluations[indices[0]])
+            if runner is None:
+                found |= {index: self._alone(evaluations[index]) for index in indices}
+            else:
+                found |= zip(indices, self._together(runner, rows), strict=True)
+        return [found[index] for index in range(len(evaluations))]
 
-    def _runner(self, evaluation: evaluation_pb2.Evaluation) -> RowRunner | None:
-        key = _row_key(evaluation)
+    def _runner(self, key: RowKey, example: evaluation_pb2.Evaluation) -> RowRunner | None:
         try:
             return self._runners[key]
         except KeyError:
-            runner = self._runners[key] = self._new_runner(evaluation)
+            runner = self._runners[key] = self._new_runner(example)
             return runner
 
     def _new_runner(self, evaluation: evaluation_pb2.Evaluation) -> RowRunner | None:
         if self._device != "cpu":  # what the property tests show, they show for the processor's kernels
             return None
         try:
-            code = self._code(evaluation.program)
-            request = read_request(evaluation, code.program, self._limits)
-            plan = plan_rows(code, request, evaluation, self._limits)
-            return None if plan is None else RowRunner(plan, self._blank)
+            with _quiet():
+                code = self._code(evaluation.program)
+                request = read_request(evaluation, code.program, self._limits)
+                plan = plan_rows(code, request, evaluation, self._limits)
+                return None if plan is None else RowRunner(plan, sorted(evaluation.inputs), self._blank)
         except Exception:  # noqa: BLE001 - whatever it is comes up again, with its place, where it runs alone
             return None
 
@@ -128,7 +136,9 @@ class Engine:
 
     def _alone(self, evaluation: evaluation_pb2.Evaluation) -> Outcome:
         try:
-            result = evaluate_alone(self._code(evaluation.program), evaluation, self._limits, self._device)
+            with _quiet():
+                code = self._code(evaluation.program)
+                result = evaluate_alone(code, evaluation, self._limits, self._device)
         except PullbackError as error:
             return error
         except MemoryError:
@@ -138,15 +148,13 @@ class Engine:
         result.MergeFrom(self._blank)
         return result
 
-    def _together(
-        self, runner: RowRunner, evaluations: Sequence[evaluation_pb2.Evaluation]
-    ) -> Iterable[Outcome]:
+    def _together(self, runner: RowRunner, rows: Sequence[RowData]) -> list[Outcome]:
         try:
-            return list(runner.run(evaluations))
+            return [*runner.run(rows)]
         except Exception:  # noqa: BLE001 - as above; each is tried by itself, to find whose it is
-            if len(evaluations) == 1:
+            if len(rows) == 1:
                 return [_fault()]
-        return [outcome for evaluation in evaluations for outcome in self._together(runner, [evaluation])]
+        return [outcome for data in rows for outcome in self._together(runner, [data])]
 
 
 def engine_version() -> str:
@@ -154,25 +162,41 @@ def engine_version() -> str:
     return f"{version('pullback')}+torch{torch.__version__.split('+')[0]}"
 
 
-def _row_key(evaluation: evaluation_pb2.Evaluation) -> RowKey:
-    """Gives all that decides how an evaluation runs, but for its numbers."""
+def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None:
+    """Gives all that decides how an evaluation runs, but for its numbers; and its numbers.
+
+    None where an input is too big for rows, so that it is not copied to find that out.
+    """
     inputs = evaluation.inputs
-    tensors = []
+    kinds: list[object] = []
+    numbers: list[bytes] = []
     for name in sorted(inputs) if len(inputs) > 1 else inputs:
         tensor = inputs[name]
-        shape = tensor.shape
-        tensors.append((name, tensor.dtype, tuple(shape) if shape else (), len(tensor.data)))
-    # Asking whether a repeated field is empty costs a third of copying it: this runs for every evaluation.
+        shape: tuple[int, ...] = ()
+        # Asking whether a repeated field is empty costs a third of copying it: this runs for every evaluation.
+        if sizes := tensor.shape:
+            shape = tuple(sizes)
+            if math.prod(shape) > MAX_ROW_ELEMENTS:
+                return None
+        data = tensor.data
+        kinds += (name, tensor.dtype, shape, len(data))
+        numbers.append(data)
     outputs, wrt = evaluation.outputs, evaluation.wrt
-    return (
+    key = (
         evaluation.program,
         tuple(outputs) if outputs else (),
         tuple(wrt) if wrt else (),
         evaluation.WhichOneof("derivative"),
         evaluation.return_graph,
         len(evaluation.cotangents),
-        *tensors,
+        *kinds,
     )
+    return key, tuple(numbers)
+
+
+def _quiet() -> warnings.catch_warnings[None]:
+    """Silences torch, which warns about what tenants wrote: nobody reads it here."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _fault() -> InternalFault:

@@ -25,6 +25,7 @@ from pullback.contract.program.ir import Bind
 from pullback.contract.tensors import BY_CODE
 from pullback.engine.calls import ReadyCall
 from pullback.engine.row_ops import REDUCTION_ROW_OPS, ROW_OPS
+from pullback.engine.row_steps import RowStep, StepWriter
 from pullback.engine.values import is_number
 from pullback.engine.wire import ROWS, TORCH_DTYPES
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from pullback.contract.limits import Limits
     from pullback.contract.tensors import DType
-    from pullback.engine.bindings.binding import Binding
     from pullback.engine.interpret import Code
     from pullback.engine.request import Request
     from pullback.v1 import evaluation_pb2
@@ -80,35 +80,12 @@ class RowTensor:
 
 
 @dataclass(frozen=True)
-class Operand:
-    """Where an operand comes from, and how it is shaped to meet the others.
-
-    Attributes:
-        slot: where its value is.
-        shape: its shape in one row, with axes of size 1 put in front; None where it is used as it is.
-    """
-
-    slot: int
-    shape: tuple[int, ...] | None
-
-
-@dataclass(frozen=True)
-class RowStep:
-    """One call for all rows."""
-
-    function: Binding
-    operands: tuple[Operand, ...]
-    keywords: tuple[tuple[str, Operand], ...]
-    target: int
-
-
-@dataclass(frozen=True)
 class RowPlan:
     """How like evaluations run as rows of one stack.
 
     Attributes:
         steps: the calls.
-        template: the slots before the first call; numbers that are the same for all rows are there.
+        template: the slots before the first call; what is the same for all rows is there.
         inputs: the tensors that are read.
         tracked: the names of those that are leaves.
         outputs: the tensors that are returned.
@@ -184,7 +161,7 @@ class _Trial:
         self._limits = limits
         self._dtype = TORCH_DTYPES[inputs[0].dtype.name]
         self._slots = list(code.template)
-        self._steps: list[RowStep] = []
+        self._writer = StepWriter(self._slots, self._dtype)
         self._fits = True
         for row in inputs:
             wanted = row.name in request.wrt
@@ -225,8 +202,8 @@ class _Trial:
         template = [None if isinstance(value, torch.Tensor) else value for value in self._slots]
         largest = max(value.numel() for value in self._slots if isinstance(value, torch.Tensor))
         return RowPlan(
-            steps=tuple(self._steps),
-            template=tuple(template),
+            steps=tuple(self._writer.steps),
+            template=(*template, *self._writer.further),
             inputs=self._inputs,
             tracked=frozenset(read & {*self._request.wrt}),
             outputs=outputs,
@@ -249,27 +226,9 @@ class _Trial:
         if not isinstance(value, torch.Tensor):
             self._fits = self._fits and is_number(value)
             return
-        self._fits = _fits_in_row(value.shape) and value.dtype in {self._dtype, torch.bool}
-        self._steps.append(self._step(ready, operands, keywords))
-
-    def _step(
-        self, ready: ReadyCall, operands: tuple[object, ...], keywords: Mapping[str, object]
-    ) -> RowStep:
-        call = ready.call
-        tensors = [value for value in (*operands, *keywords.values()) if isinstance(value, torch.Tensor)]
-        rank = max(tensor.dim() for tensor in tensors)
-        reduction = REDUCTION_ROW_OPS.get(call.op)
-        if reduction is not None:
-            self._fits = self._fits and len(operands) == 1 and not keywords
-        return RowStep(
-            function=reduction or ready.function,
-            operands=tuple(_operand(slot, self._slots[slot], rank) for slot in call.arguments),
-            keywords=tuple((name, _operand(slot, self._slots[slot], rank)) for name, slot in call.keywords),
-            target=call.target,
+        is_odd_reduction = call.op in REDUCTION_ROW_OPS and len(operands) + len(keywords) > 1
+        self._fits = (
+            _fits_in_row(value.shape) and value.dtype in {self._dtype, torch.bool} and not is_odd_reduction
         )
-
-
-def _operand(slot: int, value: object, rank: int) -> Operand:
-    if not isinstance(value, torch.Tensor) or value.dim() == rank:
-        return Operand(slot, None)
-    return Operand(slot, (1,) * (rank - value.dim()) + tuple(value.shape))
+        if self._fits:
+            self._writer.write(ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,7 @@ def _start(options: Options) -> Compute:
 
 def main() -> None:
     """Runs the template."""
+    warnings.simplefilter("ignore")  # torch warns about what tenants wrote, and nobody reads it here
     # Settings only, no operation, so it may come before the forks. It must: it loads modules for a second or more.
     configure_torch()
     run(sys.argv[1:], _start)

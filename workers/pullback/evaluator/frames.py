@@ -40,6 +40,10 @@ _SMALL_FRAME_BYTES = 1 << 20
 # What is asked of the kernel for the bytes under way, which makes big tensors faster. It may give less.
 _SOCKET_BUFFER_BYTES = 1 << 22
 
+# Longest that the kernel is asked to wait at a time, in microseconds, where there is a time limit. Whoever has more
+# time left than that need not tell the kernel how much, frame after frame.
+_TURN_US = 1_000_000
+
 # struct timeval, for SO_RCVTIMEO.
 _TIMEVAL = struct.Struct("@ll")
 
@@ -100,21 +104,47 @@ def pack(kind: Kind, entries: Sequence[tuple[int, Sequence[bytes]]]) -> list[byt
     return [head, *pieces]
 
 
-def send(sock: socket.socket, frame: Sequence[bytes]) -> None:
-    """Sends the pieces of a frame."""
+def send(sock: socket.socket, frame: Sequence[bytes], timeout: float | None = None) -> None:
+    """Sends the pieces of a frame.
+
+    Args:
+        sock: a blocking socket, which it stays.
+        frame: what `pack` gave.
+        timeout: seconds that each piece may take, where the connection is full; None for no limit.
+
+    Raises:
+        TimeoutError: it took longer.
+        BlockingIOError: it would take time, and `timeout` is 0.
+        OSError: the connection broke.
+    """
     for is_big, run in groupby(frame, lambda piece: len(piece) >= _BIG_PIECE_BYTES):
         # Never an empty send: the peer may have all that it wants by then, and be gone.
         for block in run if is_big else (b"".join(run),):
             if block:
-                sock.sendall(block)
+                _send_block(sock, block, timeout)
+
+
+def _send_block(sock: socket.socket, block: bytes, timeout: float | None) -> None:
+    # Nearly always there is room. To set a time limit, wait for room and unset it is three more calls of the kernel.
+    try:
+        sent = sock.send(block, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(block):
+        sock.settimeout(timeout)
+        try:
+            sock.sendall(memoryview(block)[sent:])
+        finally:
+            sock.settimeout(None)
 
 
 class Reader:
     """Reads frames from a socket, which it makes a blocking one."""
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
         self._sock = sock
-        self._is_timed = False
+        self._limit_us = 0
 
     def read(self, until: float | None = None) -> Frame | None:
         """Reads the next frame; None where the peer hung up before one began.
@@ -127,7 +157,6 @@ class Reader:
             TimeoutError: `until` passed.
             OSError: the connection broke.
         """
-        self._sock.setblocking(True)
         header = self._receive(_HEADER.size, until)
         if not header:
             return None
@@ -155,13 +184,14 @@ class Reader:
     def _receive(self, size: int, until: float | None) -> bytes:
         """Receives `size` bytes, or fewer where the peer hangs up."""
         received = b""
-        # The kernel waits for all bytes, so that they land where they stay. Only a signal makes for a second turn.
+        # The kernel waits for all bytes, so that they land where they stay. A signal makes for a second turn, and the
+        # end of a `_TURN_US`.
         while len(received) < size:
             self._limit_time(until)
             try:
                 more = self._sock.recv(size - len(received), socket.MSG_WAITALL)
             except BlockingIOError:
-                raise TimeoutError from None
+                continue
             if not more:
                 break
             received = received + more if received else more
@@ -169,11 +199,11 @@ class Reader:
 
     def _limit_time(self, until: float | None) -> None:
         # Not `settimeout`: Python would ask the kernel not to wait, and would get big blobs in small pieces.
-        if until is None and not self._is_timed:
-            return
-        timeval = _TIMEVAL.pack(*divmod(_microseconds_left(until), 1_000_000))
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        self._is_timed = until is not None
+        limit_us = min(_microseconds_left(until), _TURN_US)
+        if limit_us != self._limit_us:
+            timeval = _TIMEVAL.pack(*divmod(limit_us, 1_000_000))
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+            self._limit_us = limit_us
 
 
 def widen(sock: socket.socket) -> None:

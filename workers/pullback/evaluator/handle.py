@@ -43,6 +43,8 @@ class Evaluator:
         frames.widen(sock)
         self._sock = sock
         self._reader = frames.Reader(sock)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self._lock = threading.Lock()
         self._killed = False
         try:
@@ -110,9 +112,8 @@ class Evaluator:
             raise
 
     def _send(self, frame: list[bytes], timeout: float | None) -> None:
-        self._sock.settimeout(None if timeout is None else max(timeout, 0.0))
         try:
-            frames.send(self._sock, frame)
+            frames.send(self._sock, frame, None if timeout is None else max(timeout, 0.0))
         except TimeoutError:
             raise EvaluatorTimedOut from None
         except OSError:
@@ -135,10 +136,8 @@ class Evaluator:
     @property
     def alive(self) -> bool:
         """Whether the process can take a batch; False once it died or was killed."""
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
         # Between batches an evaluator says nothing: anything to read is an epitaph or the end.
-        return not self._killed and not poll.poll(0)
+        return not self._killed and not self._poll.poll(0)
 
     def kill(self) -> None:
         """Kills the process, also from another thread while `evaluate` waits, and also twice."""

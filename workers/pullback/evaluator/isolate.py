@@ -131,13 +131,12 @@ class Isolator:
         self.close()
 
     def _run_together(self, batch: list[Job], suspects: list[Job]) -> Iterator[list[Outcome]]:
-        while True:
+        while len(batch) > 1:
             refused = self._refuse(batch)
             if refused:
                 yield refused
                 batch = self._still_open(batch)
-            if len(batch) < 2:
-                break
+                continue
             first_deadline = min(job.deadline_ms for job in batch)
             try:
                 yield self._evaluate(
@@ -205,8 +204,10 @@ class Isolator:
         """Gives outcomes to the jobs that are not to run, or not again: those cancelled or out of time."""
         now_ms = self._now() * 1_000
         with self._lock:
-            cancelled = [job for job in jobs if job.id in self._cancelled]
+            cancelled = [job for job in jobs if job.id in self._cancelled] if self._cancelled else []
         late = [job for job in jobs if job.deadline_ms <= now_ms and job not in cancelled]
+        if not cancelled and not late:
+            return []
         self._settle(cancelled + late)
         return [verdicts.cancelled(job) for job in cancelled] + [verdicts.expired(job) for job in late]
 

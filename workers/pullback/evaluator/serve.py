@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -69,14 +70,34 @@ def _say_hello(sock: socket.socket, ready: int, *, version: str = "", reason: st
 def answer(frame: Frame, compute: Compute) -> list[tuple[int, Sequence[bytes]]]:
     """Evaluates the batch of a frame, and makes the entries of the frame that answers it."""
     evaluations = [_parse(blob) for blob in frame.blobs]
-    timings = pb.Timings()
-    timings.start_time.GetCurrentTime()
+    start_ns = time.time_ns()
     results = iter(_evaluate(compute, [each for each in evaluations if isinstance(each, pb.Evaluation)]))
-    timings.finish_time.GetCurrentTime()
+    stamps = _Stamps(start_ns, time.time_ns())
     return [
-        _entry(each if isinstance(each, PullbackError) else next(results), timings, accept_ms)
+        _entry(each if isinstance(each, PullbackError) else next(results), stamps, accept_ms)
         for each, accept_ms in zip(evaluations, frame.tags, strict=True)
     ]
+
+
+class _Stamps:
+    """The timings of the results of a batch."""
+
+    def __init__(self, start_ns: int, finish_ns: int) -> None:
+        self._holder = pb.Result()
+        timings = self._holder.timings
+        timings.start_time.FromNanoseconds(start_ns)
+        timings.finish_time.FromNanoseconds(finish_ns)
+        self._accept_time = timings.accept_time
+        self._accept_ms: int | None = None
+        self._encoded = b""
+
+    def encoded(self, accept_ms: int) -> bytes:
+        """Gives the encoding of a result that has timings and nothing else."""
+        if accept_ms != self._accept_ms:
+            self._accept_ms = accept_ms
+            self._accept_time.FromMilliseconds(accept_ms)
+            self._encoded = self._holder.SerializeToString(deterministic=True)
+        return self._encoded
 
 
 def _parse(blob: bytes) -> pb.Evaluation | PullbackError:
@@ -97,18 +118,15 @@ def _evaluate(compute: Compute, evaluations: Sequence[pb.Evaluation]) -> Sequenc
         return [_evaluate(compute, [each])[0] for each in evaluations]
 
 
-def _entry(
-    result: pb.Result | PullbackError, timings: pb.Timings, accept_ms: int
-) -> tuple[int, Sequence[bytes]]:
+def _entry(result: pb.Result | PullbackError, stamps: _Stamps, accept_ms: int) -> tuple[int, Sequence[bytes]]:
     if isinstance(result, PullbackError):
         return frames.FAILED, (error_message(result),)
-    timings.accept_time.seconds, milliseconds = divmod(accept_ms, 1_000)
-    timings.accept_time.nanos = milliseconds * 1_000_000
-    result.timings.CopyFrom(timings)
     # Deterministic, because the order of a map's entries depends on the process otherwise.
     body = result.SerializeToString(deterministic=True)
+    # Encodings one after the other are those of the messages merged: this is the result with its timings.
+    stamp = stamps.encoded(accept_ms)
     # The outcome is written around the result by hand: to put a result into a message is to copy its tensors.
-    return frames.SUCCEEDED, (_RESULT_TAG + _varint(len(body)), body)
+    return frames.SUCCEEDED, (_RESULT_TAG + _varint(len(body) + len(stamp)), body, stamp)
 
 
 def _varint(number: int) -> bytes:

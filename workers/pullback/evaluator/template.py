@@ -83,8 +83,12 @@ class Template:
         self._poll.register(self._listener, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
         _say_ready()
-        while self._step():
-            pass
+        try:
+            while self._step():
+                pass
+        finally:
+            # Evaluators end after this, maybe when the descriptor is closed: their signals have nowhere to go.
+            signal.set_wakeup_fd(-1)
         for pid in self._connections:
             os.kill(pid, signal.SIGKILL)
 
@@ -159,8 +163,7 @@ class Template:
 def _send_epitaph(connection: socket.socket, exitcode: int) -> None:
     # The drain may be gone, or may not be reading; the template waits for nobody.
     with contextlib.suppress(OSError):
-        connection.setblocking(False)
-        frames.send(connection, frames.pack(Kind.EPITAPH, [(exitcode, ())]))
+        frames.send(connection, frames.pack(Kind.EPITAPH, [(exitcode, ())]), timeout=0.0)
 
 
 def _peer_uid(connection: socket.socket) -> int:

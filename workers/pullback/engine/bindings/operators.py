@@ -62,26 +62,32 @@ def _matmul(left: object, right: object) -> object:
     return operator.matmul(left, right)
 
 
+#: Elementwise operators -> what is called where an operand is a tensor.
+TENSOR_OPERATORS: Mapping[str, Callable[..., object]] = {
+    "operator.add": operator.add,
+    "operator.and_": operator.and_,
+    "operator.eq": operator.eq,
+    "operator.floordiv": operator.floordiv,
+    "operator.ge": operator.ge,
+    "operator.gt": operator.gt,
+    "operator.invert": operator.invert,
+    "operator.le": operator.le,
+    "operator.lt": operator.lt,
+    "operator.mod": operator.mod,
+    "operator.mul": operator.mul,
+    "operator.ne": operator.ne,
+    "operator.neg": operator.neg,
+    "operator.or_": operator.or_,
+    "operator.pos": operator.pos,
+    "operator.pow": operator.pow,
+    "operator.sub": operator.sub,
+    "operator.truediv": operator.truediv,
+    "operator.xor": operator.xor,
+}
+
 OPERATORS: Mapping[str, Binding] = {
-    "operator.add": _operator(operator.add),
-    "operator.and_": _operator(operator.and_),
-    "operator.eq": _operator(operator.eq),
-    "operator.floordiv": _operator(operator.floordiv),
-    "operator.ge": _operator(operator.ge),
+    **{key: _operator(function) for key, function in TENSOR_OPERATORS.items()},
     "operator.getitem": _getitem,
-    "operator.gt": _operator(operator.gt),
-    "operator.invert": _operator(operator.invert),
-    "operator.le": _operator(operator.le),
-    "operator.lt": _operator(operator.lt),
     "operator.matmul": _matmul,
-    "operator.mod": _operator(operator.mod),
-    "operator.mul": _operator(operator.mul),
-    "operator.ne": _operator(operator.ne),
-    "operator.neg": _operator(operator.neg),
-    "operator.or_": _operator(operator.or_),
-    "operator.pos": _operator(operator.pos),
     "operator.pow": _operator(operator.pow, arithmetic.power),
-    "operator.sub": _operator(operator.sub),
-    "operator.truediv": _operator(operator.truediv),
-    "operator.xor": _operator(operator.xor),
 }
