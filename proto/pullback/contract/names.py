@@ -34,8 +34,13 @@ def lane_key(device: str, priority: str = INTERACTIVE) -> str:
 
 
 def job_key(job_id: str) -> str:
-    """Names the Redis hash that is a job's record."""
+    """Names the Redis string that is a job's record."""
     return f"{PREFIX}job:{job_id}"
+
+
+def evaluation_key(job_id: str) -> str:
+    """Names the Redis string that is a job's evaluation, where that is too long for the lane."""
+    return f"{PREFIX}evaluation:{job_id}"
 
 
 def results_key(gateway: str) -> str:

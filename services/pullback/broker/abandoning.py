@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from pullback.broker import scripts
-from pullback.contract.names import GROUP, cancels_key, job_key
+from pullback.contract.names import GROUP, cancels_key, evaluation_key, job_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Abandoner:
         """
         try:
             await self._script(
-                keys=[job_key(job_id) for job_id in job_ids],
+                keys=[key for job_id in job_ids for key in (job_key(job_id), evaluation_key(job_id))],
                 args=[GROUP, self._gateway, cancels_key(""), *job_ids],
             )
         except (RedisError, OSError) as error:

@@ -27,6 +27,7 @@ from pullback.contract.names import (
     GROUP,
     PREFIX,
     drains_key,
+    evaluation_key,
     job_key,
     lane_key,
     nodes_key,
@@ -70,19 +71,17 @@ _ACCEPTED = Accepted()
 class Acceptor:
     """Accepts jobs, many in one script: those that arrive while a script runs share the next."""
 
-    def __init__(self, pipe: Pipe, gateway: str, *, retention_ms: int, wake: Callable[[str], None]) -> None:
+    def __init__(self, pipe: Pipe, gateway: str, *, wake: Callable[[str], None]) -> None:
         """Makes an acceptor.
 
         Args:
             pipe: a connection for short commands.
             gateway: the name under which this gateway reads results.
-            retention_ms: how long a record outlives its job's time limit.
             wake: called with the name of a lane that needs a drain; must not block.
         """
         self._pipe = pipe
         self._script = Script(scripts.source(scripts.ACCEPT))
         self._gateway = gateway
-        self._retention_ms = retention_ms
         self._wake = wake
         self._pending: deque[tuple[NewJob, Callable[[Answer], None]]] = deque()
         self._busy = False
@@ -101,12 +100,17 @@ class Acceptor:
 
     def _flush(self) -> None:
         batch = self._take()
-        keys = [*_CLASS_KEYS, *(job_key(job.job_id) for job, _ in batch)]
+        keys = list(_CLASS_KEYS)
         arguments: list[Any] = [
-            len(DEVICE_CLASSES), GROUP, self._gateway, self._retention_ms, WAKE_LIFE_MS, INLINE_EVALUATION_BYTES,
-        ]  # fmt: skip
+            len(DEVICE_CLASSES),
+            GROUP,
+            self._gateway,
+            WAKE_LIFE_MS,
+            INLINE_EVALUATION_BYTES,
+        ]
         for job, _ in batch:
-            arguments += (job.job_id, job.lane, job.timeout_ms, job.digest, job.payload)
+            keys += (job_key(job.job_id), evaluation_key(job.job_id))
+            arguments += (job.job_id, job.lane, job.timeout_ms, job.retention_ms, job.digest, job.payload)
         self._pipe.run(self._script, keys, arguments, partial(self._answered, batch))
 
     def _take(self) -> list[tuple[NewJob, Callable[[Answer], None]]]:

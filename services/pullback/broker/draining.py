@@ -15,7 +15,7 @@ from pullback.broker import scripts
 from pullback.broker.jobs import TakenJob
 from pullback.broker.pipe import Script
 from pullback.broker.tuning import DRAIN_LIFE_MS, INLINE_OUTCOME_BYTES, WAKE_LIFE_MS
-from pullback.contract.names import GROUP, drains_key, job_key, results_key
+from pullback.contract.names import GROUP, drains_key, evaluation_key, job_key, results_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class LaneDrain:
         """Gives a job's serialised `Evaluation`; None where nobody waits for it any more."""
         if job.payload:
             return job.payload
-        found: bytes | None = self._redis.call("HGET", job_key(job.job_id), "evaluation")
+        found: bytes | None = self._redis.call("GET", evaluation_key(job.job_id))
         return found or None
 
     def finish(self, jobs: Sequence[FinishedJob]) -> int:
@@ -85,10 +85,11 @@ class LaneDrain:
         written = 0
         for start in range(0, len(jobs), FINISH_AT_ONCE):
             some = jobs[start : start + FINISH_AT_ONCE]
-            keys = [self.lane, *(job_key(done.job.job_id) for done in some)]
+            keys = [self.lane]
             arguments: list[Any] = [GROUP, results_key(""), INLINE_OUTCOME_BYTES]
             for done in some:
                 job = done.job
+                keys += (job_key(job.job_id), evaluation_key(job.job_id))
                 arguments += (
                     job.job_id, job.entry, job.digest, done.state.value, done.outcome, int(not job.payload),
                 )  # fmt: skip

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pullback.v1 import evaluation_pb2
 
 
+#: Length of a digest; the Lua scripts know it too.
+DIGEST_BYTES = 16
+
+
 class NewJob(NamedTuple):
     """An evaluation to accept.
 
@@ -22,6 +26,7 @@ class NewJob(NamedTuple):
         job_id: its identity, which is the caller's request id where there is one.
         lane: the lane of the device asked for; empty for whatever is alive.
         timeout_ms: from acceptance to answer.
+        retention_ms: how long its record outlives the time limit.
         digest: tells a repeated request from another one under the same id.
         payload: the serialised `Evaluation`.
     """
@@ -29,6 +34,7 @@ class NewJob(NamedTuple):
     job_id: str
     lane: str
     timeout_ms: int
+    retention_ms: int
     digest: bytes
     payload: bytes
 
@@ -57,9 +63,12 @@ class FinishedJob(NamedTuple):
     outcome: bytes
 
 
-def new_job(job_id: str, evaluation: evaluation_pb2.Evaluation, timeout_ms: int) -> NewJob:
+def new_job(
+    job_id: str, evaluation: evaluation_pb2.Evaluation, *, timeout_ms: int, retention_ms: int
+) -> NewJob:
     """Makes a job of a checked evaluation."""
     # Deterministic, because maps are otherwise written in any order and the digest would differ between equal requests.
     payload = evaluation.SerializeToString(deterministic=True)
     lane = lane_key(DEVICE_CLASSES[evaluation.device]) if evaluation.device else ""
-    return NewJob(job_id, lane, timeout_ms, blake2b(payload, digest_size=16).digest(), payload)
+    digest = blake2b(payload, digest_size=DIGEST_BYTES).digest()
+    return NewJob(job_id, lane, timeout_ms, retention_ms, digest, payload)

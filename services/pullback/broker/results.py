@@ -10,10 +10,11 @@ import asyncio
 import logging
 from contextlib import suppress
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
+from pullback.broker.jobs import DIGEST_BYTES
 from pullback.contract.lifecycle import TERMINAL
 from pullback.contract.names import job_key, results_key
 
@@ -133,13 +134,11 @@ class ResultReader:
         Raises:
             RedisError: Redis cannot be reached.
         """
-        pipeline = self._redis.pipeline(transaction=False)
-        for job_id in job_ids:
-            pipeline.hmget(job_key(job_id), "state", "outcome")
+        records: list[Any] = await self._redis.mget([job_key(job_id) for job_id in job_ids])
         gone = []
-        for job_id, (state, outcome) in zip(job_ids, await pipeline.execute(), strict=True):
-            if state is None:
+        for job_id, record in zip(job_ids, records, strict=True):
+            if record is None:
                 gone.append(job_id)
-            elif state in _TERMINAL:
-                self._deliver(job_id, outcome)
+            elif record[:1] in _TERMINAL:
+                self._deliver(job_id, record[1 + DIGEST_BYTES :])
         return gone

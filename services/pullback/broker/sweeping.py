@@ -16,6 +16,7 @@ from pullback.contract.names import (
     GROUP,
     SWEEPER_LOCK,
     drains_key,
+    evaluation_key,
     job_key,
     lane_key,
     nodes_key,
@@ -62,7 +63,7 @@ class Sweeper:
         swept, must_wake = await self._script(
             keys=[lane, drains_key(lane), nodes_key(device), SWEEPER_LOCK],
             args=[
-                GROUP, job_key(""), results_key(""), MOST_ATTEMPTS, self._lost,
+                GROUP, job_key(""), evaluation_key(""), results_key(""), MOST_ATTEMPTS, self._lost,
                 WAKE_LIFE_MS, SWEEPER_LOCK_MS, self._gateway,
             ],
         )  # fmt: skip

@@ -60,9 +60,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         waker = Waker(settings.redis_url)
         stack.callback(waker.close)
 
-        acceptor = Acceptor(
-            pipe, gateway, retention_ms=int(settings.retention_seconds * 1000), wake=waker.wake
-        )
+        acceptor = Acceptor(pipe, gateway, wake=waker.wake)
         desk = Desk(acceptor, Abandoner(redis, gateway), max_in_flight=settings.max_in_flight)
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))

@@ -134,7 +134,9 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
         limit = timeout_ms(
             evaluation, call_seconds, settings.default_timeout_seconds, settings.max_timeout_seconds
         )
-        return new_job(job_id, evaluation, limit)
+        # Without an id of the caller's nobody can ask for the result again.
+        retention = settings.retention_seconds if request.request_id else 0.0
+        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=int(retention * 1000))
 
     @boundary.unary
     async def CheckProgram(  # noqa: N802 - the RPC's name

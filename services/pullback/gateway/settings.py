@@ -20,7 +20,7 @@ class GatewaySettings(BaseSettings):
         300.0, gt=0, description="longest time limit that an evaluation may set"
     )
     retention_seconds: float = Field(
-        600.0, gt=0, description="how long a result is kept after its time limit"
+        120.0, gt=0, description="how long a result with a request id is kept after its time limit"
     )
     max_in_flight: int = Field(
         100_000, gt=0, description="evaluations that callers of this gateway may wait for"

@@ -44,7 +44,7 @@ def job(value: float = 1.0, job_id: str = "", *, device: Any = 0, timeout_ms: in
     evaluation = evaluation_pb2.Evaluation(
         program="y = x", inputs={"x": encode(np.array(value))}, device=device
     )
-    return new_job(job_id or uuid4().hex, evaluation, timeout_ms)
+    return new_job(job_id or uuid4().hex, evaluation, timeout_ms=timeout_ms, retention_ms=RETENTION_MS)
 
 
 def succeed(jobs: Iterable[TakenJob], outcome: bytes = b"outcome") -> list[FinishedJob]:
@@ -71,7 +71,7 @@ class Broker:
 
     def acceptor(self, gateway: str = "gateway") -> Acceptor:
         """Makes the accepting side of one gateway."""
-        return Acceptor(self.pipe, gateway, retention_ms=RETENTION_MS, wake=self.woken.append)
+        return Acceptor(self.pipe, gateway, wake=self.woken.append)
 
     async def accept(self, *jobs: NewJob, gateway: str = "gateway") -> list[Answer]:
         """Accepts jobs in one script and gives the answers."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tests.integration.broker.conftest import LANE, RETENTION_MS, job, succeed
 
 from pullback.broker import Accepted, Acceptor, Known, NewJob, Pipe
+from pullback.broker.jobs import DIGEST_BYTES
 from pullback.contract.errors import DeviceNotServed, Overloaded, QueueUnavailable, RequestIdReused
 from pullback.contract.names import job_key, lane_key
 from pullback.v1 import evaluation_pb2
@@ -130,7 +131,7 @@ async def test_without_redis_the_queue_is_unavailable() -> None:
     """A connection that is refused is QueueUnavailable with a time to wait."""
     nowhere = Pipe("redis://127.0.0.1:1")
     future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    Acceptor(nowhere, "gateway", retention_ms=1, wake=lambda _: None).accept(job(), future.set_result)
+    Acceptor(nowhere, "gateway", wake=lambda _: None).accept(job(), future.set_result)
     answer = await future
     assert isinstance(answer, QueueUnavailable)
     assert answer.retry_seconds is not None
@@ -140,7 +141,7 @@ async def test_a_long_evaluation_waits_in_its_record(broker: Broker) -> None:
     """What is too long for the lane is fetched from the record, and removed when the job is finished."""
     broker.slot()
     long = b"x" * 100_000
-    await broker.accept(NewJob("long", "", 30_000, b"digest", long))
+    await broker.accept(NewJob("long", "", 30_000, RETENTION_MS, bytes(DIGEST_BYTES), long))
     drain = broker.drain()
     (taken,) = drain.take(1, 1000)
     assert taken.payload == b""

@@ -51,7 +51,7 @@ class Office:
 
     def submit(self, job_id: str = "a") -> Ticket:
         """Submits a job and notes what its caller is told."""
-        return self.desk.submit(NewJob(job_id, "", 1000, b"", b""), self.told.append)
+        return self.desk.submit(NewJob(job_id, "", 1000, 0, b"", b""), self.told.append)
 
     async def settle(self) -> None:
         """Waits until everything was given up that had to be."""

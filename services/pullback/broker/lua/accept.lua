@@ -7,26 +7,22 @@
 --   3c+1  nodes   sorted set; worker slots that are alive, scored by the ms at which each counts as dead
 --   3c+2  lane    stream; queued jobs; made here with its consumer group; lives for ever, and is empty when all is done
 --   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
--- KEYS, one for each job, after those:
---   job   hash; the job's record; lives for the job's time limit plus the retention:
---           digest    what was asked for, to tell a repeated request from another one
---           state     Q until it is terminal (contract/lifecycle.py)
---           to        names of the gateways that wait, separated by commas
---           lane, entry   where it is queued
---           evaluation    serialised Evaluation, where it is too long for the lane; removed when the job is finished
---           outcome   serialised EvaluateOutcome, once terminal
+-- KEYS, two for each job, after those:
+--   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
+--               (contract/lifecycle.py), 16 bytes of digest, by which a repeated request is told from another one, then
+--               while it is Q:  lane, entry, and the names of the gateways that wait with commas between, a line each
+--               when terminal:  serialised EvaluateOutcome
+--   evaluation  string; serialised Evaluation, where it is too long for the lane; gone when the job is finished
 --
--- ARGV: classes, group, gateway, retention ms, life of a wake-up in ms, longest evaluation in a lane in bytes; then for each job: id, device class or "",
---   time limit ms, digest, serialised Evaluation.
+-- ARGV: classes, group, gateway, life of a wake-up in ms, longest evaluation in a lane in bytes; then for each job: id,
+--   lane or "", time limit ms, retention ms, digest, serialised Evaluation.
 --
 -- Returns {list of lanes to wake, one letter for each job, outcome, ...}. The letters: A accepted, J joined one that
 --   waits, D done before (its outcome follows, in order), C conflict with another evaluation, U unserved device.
 
 local classes = tonumber(ARGV[1])
-local group, gateway = ARGV[2], ARGV[3]
-local retention, wake_life = tonumber(ARGV[4]), tonumber(ARGV[5])
-local inline = tonumber(ARGV[6])
-local FIXED, PER_JOB = 6, 5
+local group, gateway, wake_life, inline = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local FIXED, PER_JOB = 5, 6
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -49,15 +45,6 @@ local function choose(wish)
   return nil
 end
 
-local function join(key, to)
-  for name in string.gmatch(to, '[^,]+') do
-    if name == gateway then
-      return
-    end
-  end
-  redis.call('HSET', key, 'to', to .. ',' .. gateway)
-end
-
 local function append(lane, ...)
   local entry = redis.call('XADD', lane, 'NOMKSTREAM', '*', ...)
   if not entry then
@@ -67,46 +54,58 @@ local function append(lane, ...)
   return entry
 end
 
+-- The entry is written first, for the record names it, and taken back where the record is there already: that is the
+-- rare case, and this way the usual one costs two commands.
 local touched = {}
-local function enqueue(key, c, at)
-  touched[c] = true
-  local lane = KEYS[3 * c + 2]
-  local life = tonumber(ARGV[at + 2])
-  -- A drain reads hundreds of entries at once, so a long evaluation stays in its record until its turn comes.
-  local evaluation = ARGV[at + 4]
-  if #evaluation > inline then
-    redis.call('HSET', key, 'evaluation', evaluation)
-    evaluation = ''
+local function enqueue(i, c, at)
+  local key, lane = KEYS[3 * classes + 2 * i - 1], KEYS[3 * c + 2]
+  local life, digest, evaluation = tonumber(ARGV[at + 2]), ARGV[at + 4], ARGV[at + 5]
+  local kept = life + tonumber(ARGV[at + 3])
+  local long = #evaluation > inline
+  local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life, 'accepted', now,
+    'digest', digest, 'evaluation', long and '' or evaluation)
+  local record = 'Q' .. digest .. lane .. '\n' .. entry .. '\n' .. gateway
+  if not redis.call('SET', key, record, 'PX', kept, 'NX') then
+    redis.call('XDEL', lane, entry)
+    return false
   end
-  local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life,
-    'accepted', now, 'digest', ARGV[at + 3], 'evaluation', evaluation)
-  redis.call('HSET', key, 'digest', ARGV[at + 3], 'state', 'Q', 'to', gateway, 'lane', lane,
-    'entry', entry)
-  redis.call('PEXPIRE', key, life + retention)
+  if long then
+    -- A drain reads hundreds of entries at once, so a long evaluation waits by itself until its turn comes.
+    redis.call('SET', KEYS[3 * classes + 2 * i], evaluation, 'PX', kept)
+  end
+  touched[c] = true
+  return true
+end
+
+local function join(key, record)
+  local waiting = string.match(record, '([^\n]*)$')
+  for name in string.gmatch(waiting, '[^,]+') do
+    if name == gateway then
+      return
+    end
+  end
+  redis.call('SET', key, record .. ',' .. gateway, 'KEEPTTL')
 end
 
 local letters, outcomes = {}, {}
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
-  local key = KEYS[3 * classes + i]
-  local record = redis.call('HMGET', key, 'digest', 'state', 'to')
-  if record[1] then
-    if record[1] ~= ARGV[at + 3] then
+  local class = choose(ARGV[at + 1])
+  if class and enqueue(i, class, at) then
+    letters[i] = 'A'
+  else
+    local key = KEYS[3 * classes + 2 * i - 1]
+    local record = redis.call('GET', key)
+    if not record then
+      letters[i] = 'U'
+    elseif string.sub(record, 2, 17) ~= ARGV[at + 4] then
       letters[i] = 'C'
-    elseif record[2] == 'Q' then
-      join(key, record[3])
+    elseif string.sub(record, 1, 1) == 'Q' then
+      join(key, record)
       letters[i] = 'J'
     else
       letters[i] = 'D'
-      outcomes[#outcomes + 1] = redis.call('HGET', key, 'outcome')
-    end
-  else
-    local class = choose(ARGV[at + 1])
-    if class then
-      enqueue(key, class, at)
-      letters[i] = 'A'
-    else
-      letters[i] = 'U'
+      outcomes[#outcomes + 1] = string.sub(record, 18)
     end
   end
 end

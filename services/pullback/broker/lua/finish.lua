@@ -4,12 +4,12 @@
 -- An outcome is written only over a record that still waits for it: of two drains that finish the same job, the
 -- first counts. Runs though Redis is full, for it frees more than it takes.
 --
--- KEYS: 1 lane (stream), then one job record (hash) for each job; see accept.lua.
+-- KEYS: 1 lane (stream), then two for each job: its record (string) and its long evaluation (string); see accept.lua.
 --   Published to, by names that the records hold: results:<gateway> (channel; a message holds for each job the lengths
 --   of its id, two bytes, and of its outcome, four bytes, little-endian, then both; the outcome is left out where it is
 --   too long to be sent twice, and found in the record).
 -- ARGV: group, prefix of the results channels, longest outcome to send along in bytes; then for each job: id, entry,
---   digest, terminal state, outcome, "1" where the record holds the evaluation.
+--   digest, terminal state, outcome, "1" where the evaluation was a long one.
 --
 -- Returns how many outcomes were written.
 
@@ -21,22 +21,23 @@ local entries = {}
 local written = 0
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
-  local outcome = ARGV[at + 4]
-  local record = redis.call('HMGET', KEYS[i + 1], 'state', 'digest', 'to')
-  if record[1] == 'Q' and record[2] == ARGV[at + 2] then
-    redis.call('HSET', KEYS[i + 1], 'state', ARGV[at + 3], 'outcome', outcome)
+  local key, outcome = KEYS[2 * i], ARGV[at + 4]
+  local record = redis.call('GET', key)
+  if record and string.sub(record, 1, 17) == 'Q' .. ARGV[at + 2] then
+    redis.call('SET', key, ARGV[at + 3] .. ARGV[at + 2] .. outcome, 'KEEPTTL')
     if ARGV[at + 5] == '1' then
-      redis.call('HDEL', KEYS[i + 1], 'evaluation')
+      redis.call('DEL', KEYS[2 * i + 1])
     end
     written = written + 1
-    for gateway in string.gmatch(record[3], '[^,]+') do
+    local enclosed = #outcome <= inline and outcome or ''
+    local letter = struct.pack('<HI', #ARGV[at], #enclosed) .. ARGV[at] .. enclosed
+    for gateway in string.gmatch(string.match(record, '([^\n]*)$'), '[^,]+') do
       local letters = mail[gateway]
       if not letters then
         letters = {}
         mail[gateway] = letters
       end
-      local enclosed = #outcome <= inline and outcome or ''
-      letters[#letters + 1] = struct.pack('<HI', #ARGV[at], #enclosed) .. ARGV[at] .. enclosed
+      letters[#letters + 1] = letter
     end
   end
   entries[i] = ARGV[at + 1]

@@ -2,25 +2,26 @@
 -- Puts the jobs of dead drains back on their lane, fails those that lost too many, and finds lanes that need a wake-up.
 --
 -- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua.
---   Written too, by names that the entries hold: job records (hash) and results:<gateway> (channel; see finish.lua).
--- ARGV: group, prefix of job records, prefix of results channels, most attempts, outcome of a job that had them all,
+--   Written too, by names that the entries hold: job records and long evaluations (strings), and results:<gateway>
+--   (channel; see finish.lua).
+-- ARGV: group, prefix of job records, prefix of long evaluations, prefix of results channels, most attempts, outcome of a job that had them all,
 --   life of a wake-up in ms, life of the lock in ms, the sweeper's name.
 --
 -- Returns {entries put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
 
 local lane, drains, nodes, lock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local group, records, results = ARGV[1], ARGV[2], ARGV[3]
-local most, lost, wake_life = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local lock_life, sweeper = ARGV[7], ARGV[8]
+local group, records, evaluations, results = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local most, lost, wake_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local lock_life, sweeper = ARGV[8], ARGV[9]
 local SWEEP_AT_ONCE = 500
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local function fail(key, record, id)
-  redis.call('HSET', key, 'state', 'F', 'outcome', lost)
-  redis.call('HDEL', key, 'evaluation')
-  for gateway in string.gmatch(record[2], '[^,]+') do
+local function fail(key, digest, waiting, id)
+  redis.call('SET', key, 'F' .. digest .. lost, 'KEEPTTL')
+  redis.call('DEL', evaluations .. id)
+  for gateway in string.gmatch(waiting, '[^,]+') do
     redis.call('PUBLISH', results .. gateway, struct.pack('<HI', #id, #lost) .. id .. lost)
   end
 end
@@ -33,15 +34,16 @@ local function put_back(entry)
       fields[found[2][i]] = found[2][i + 1]
     end
     local key = records .. fields.job
-    local record = redis.call('HMGET', key, 'state', 'to', 'digest')
-    if record[1] == 'Q' and record[3] == fields.digest then
+    local record = redis.call('GET', key)
+    if record and string.sub(record, 1, 17) == 'Q' .. fields.digest then
+      local waiting = string.match(record, '([^\n]*)$')
       local attempt = tonumber(fields.attempt) + 1
       if attempt > most then
-        fail(key, record, fields.job)
+        fail(key, fields.digest, waiting, fields.job)
       else
         local again = redis.call('XADD', lane, '*', 'job', fields.job, 'attempt', attempt, 'deadline', fields.deadline,
           'accepted', fields.accepted, 'digest', fields.digest, 'evaluation', fields.evaluation)
-        redis.call('HSET', key, 'entry', again)
+        redis.call('SET', key, 'Q' .. fields.digest .. lane .. '\n' .. again .. '\n' .. waiting, 'KEEPTTL')
       end
     end
   end
