@@ -120,6 +120,11 @@ class System:
         pids = {process.pid for process in found}
         return [process for process in found if process.ppid() in pids]
 
+    def template(self) -> psutil.Process:
+        """Finds the process that evaluators are forked from."""
+        (found,) = {process.ppid() for process in self.evaluators()}
+        return psutil.Process(found)
+
     def worker_children(self) -> list[psutil.Process]:
         """Finds the worker's prefork children."""
         main = self.worker()

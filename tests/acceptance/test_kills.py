@@ -25,6 +25,11 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
+def kill_template(system: System) -> None:
+    """Kills the process that evaluators are forked from; the kernel takes them along."""
+    system.template().send_signal(signal.SIGKILL)
+
+
 def kill_worker_child(system: System) -> None:
     """Kills the busiest of the worker's children."""
     busiest = max(system.worker_children(), key=lambda child: sum(child.cpu_times()[:2]))
@@ -55,7 +60,7 @@ def kill_redis(system: System) -> None:
     server.send_signal(signal.SIGKILL)
 
 
-KILLS = [kill_evaluator, kill_worker_child, kill_worker, kill_gateway, kill_redis]
+KILLS = [kill_evaluator, kill_template, kill_worker_child, kill_worker, kill_gateway, kill_redis]
 
 
 @pytest.mark.timeout(180)

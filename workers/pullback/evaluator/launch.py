@@ -113,6 +113,11 @@ class Template:
             self._end()
             raise
 
+    def wait(self) -> None:
+        """Blocks until the process ends, for whatever reason."""
+        if self._process:
+            self._process.wait()
+
     def restart_if_dead(self) -> bool:
         """Starts the process again if it ended by itself; says whether it had.
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pullback.contract.names import queue_name
 from pullback.evaluator import Evaluator, EvaluatorUnavailable, Template
 from pullback.worker.app import make_app
+from pullback.worker.guarding import Guard
 from pullback.worker.process import SlotProcess
 from pullback.worker.settings import WorkerSettings
 from pullback.worker.stopping import StopFlag
@@ -48,16 +49,18 @@ def main() -> int:
         template.stop()
         return _refuse(f"the device {settings.compute_device} cannot be used: {error}")
     try:
-        return _run(settings, template.address)
+        return _run(settings, template)
     finally:
         template.stop()
 
 
-def _run(settings: WorkerSettings, template: bytes) -> int:
+def _run(settings: WorkerSettings, template: Template) -> int:
     stop = StopFlag()
+    guard = Guard(template, stop)
     ready, each_ready = os.pipe()
-    app = make_app(settings, SlotProcess(settings, template, stop), stop, each_ready)
+    app = make_app(settings, SlotProcess(settings, template.address, stop), stop, each_ready)
     threading.Thread(target=_announce, args=(settings, ready), daemon=True).start()
+    threading.Thread(target=guard.run, name="guard", daemon=True).start()
     worker = app.Worker(
         hostname=f"{settings.worker_name}-{os.getpid()}",
         pool_cls="prefork",
@@ -70,7 +73,7 @@ def _run(settings: WorkerSettings, template: bytes) -> int:
         without_heartbeat=True,
     )
     worker.start()
-    return int(worker.exitcode or 0)
+    return 1 if guard.gave_up else int(worker.exitcode or 0)
 
 
 def _announce(settings: WorkerSettings, ready: int) -> None:

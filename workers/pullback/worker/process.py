@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pullback.broker import LaneDrain, Line, Slot, connect
-from pullback.evaluator import Evaluator, EvaluatorUnavailable, Isolator
+from pullback.evaluator import Evaluator, Isolator
 from pullback.worker.beating import Heart
 from pullback.worker.drain import BLOCK_MS, Drain
 
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
-
-log = logging.getLogger(__name__)
 
 
 class SlotProcess:
@@ -73,11 +68,6 @@ class SlotProcess:
         try:
             if drain.run():
                 wake(lane)
-        except EvaluatorUnavailable:
-            # Without its template the worker is of no use. Whoever started it starts it again; its jobs are swept.
-            log.exception("no evaluator can be had; the worker ends")
-            os.kill(os.getppid(), signal.SIGTERM)
-            raise
         finally:
             self._heart.dismiss()
 
