@@ -103,6 +103,7 @@ class GradientServiceServicer:
 
         One bad evaluation never ends the stream: its outcome carries an error. The stream itself fails only with
         INVALID_ARGUMENT for a request without a `request_id` or with one that is still in flight on this stream, with
+        RESOURCE_EXHAUSTED for a message of too many requests, with
         UNAVAILABLE while the service stops, and with the transport's own errors. Closing the sending side lets the
         outcomes still due arrive, then ends the stream with OK. Cancelling it stops what is in flight, as in `Evaluate`.
         """

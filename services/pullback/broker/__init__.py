@@ -1,6 +1,5 @@
 """All that lives in Redis: lanes of queued jobs, job records, results, and who is alive."""
 
-from pullback.broker.abandoning import Abandoner
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
 from pullback.broker.blocking import Line
 from pullback.broker.connect import connect, connect_async
@@ -8,6 +7,7 @@ from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
 from pullback.broker.pipe import Pipe
 from pullback.broker.results import ResultReader
+from pullback.broker.room import is_durable, is_full
 from pullback.broker.slots import Heard, Slot
 from pullback.broker.sweeping import Sweeper
 from pullback.broker.tuning import BEAT_SECONDS, CELERY_TRANSPORT_OPTIONS
@@ -15,7 +15,6 @@ from pullback.broker.tuning import BEAT_SECONDS, CELERY_TRANSPORT_OPTIONS
 __all__ = [
     "BEAT_SECONDS",
     "CELERY_TRANSPORT_OPTIONS",
-    "Abandoner",
     "Accepted",
     "Acceptor",
     "Answer",
@@ -32,5 +31,7 @@ __all__ = [
     "TakenJob",
     "connect",
     "connect_async",
+    "is_durable",
+    "is_full",
     "new_job",
 ]

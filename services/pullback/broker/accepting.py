@@ -1,4 +1,4 @@
-"""The gateway's way into Redis: accepts evaluations in one script for all that ask at the same time."""
+"""The gateway's way into Redis: accepts evaluations, and gives them up, for all that ask at the same time."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from pullback.contract.names import (
     DEVICE_CLASSES,
     GROUP,
     PREFIX,
+    cancels_key,
     drains_key,
     evaluation_key,
     job_key,
@@ -68,8 +69,16 @@ Answer = Accepted | Known | PullbackError
 _ACCEPTED = Accepted()
 
 
+#: A job with what to call when it was accepted, or the id of one to give up.
+Errand = tuple["NewJob", "Callable[[Answer], None]"] | str
+
+
 class Acceptor:
-    """Accepts jobs, many in one script: those that arrive while a script runs share the next."""
+    """Accepts jobs and gives them up, many in one script: what comes while a script runs shares the next.
+
+    Strategy: one line for both, and one script at a time, so that Redis sees things in the order in which they were
+    asked for. A job that is given up and asked for again must not be forgotten after it was accepted anew.
+    """
 
     def __init__(self, pipe: Pipe, gateway: str, *, wake: Callable[[str], None]) -> None:
         """Makes an acceptor.
@@ -80,10 +89,11 @@ class Acceptor:
             wake: called with the name of a lane that needs a drain; must not block.
         """
         self._pipe = pipe
-        self._script = Script(scripts.source(scripts.ACCEPT))
+        self._accept = Script(scripts.source(scripts.ACCEPT))
+        self._abandon = Script(scripts.source(scripts.ABANDON))
         self._gateway = gateway
         self._wake = wake
-        self._pending: deque[tuple[NewJob, Callable[[Answer], None]]] = deque()
+        self._line: deque[Errand] = deque()
         self._busy = False
 
     def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
@@ -92,13 +102,52 @@ class Acceptor:
         There is nothing to cancel: a caller that goes away in between hears of an accepted job, and can give it up.
         A job whose answer is `QueueUnavailable` may have been accepted: its id tells, when it is sent again.
         """
-        self._pending.append((job, answer))
+        self._line.append((job, answer))
+        self._hurry()
+
+    def abandon(self, job_id: str) -> None:
+        """Stops a job that nobody else waits for.
+
+        Does its best: where Redis cannot be reached, the job runs on until its own time limit.
+        """
+        self._line.append(job_id)
+        self._hurry()
+
+    def _hurry(self) -> None:
         if not self._busy:
             self._busy = True
-            # Not at once: jobs that came in one message, or in one turn of the loop, go together.
-            asyncio.get_running_loop().call_soon(self._flush)
+            # Not at once: what came in one message, or in one turn of the loop, goes together.
+            asyncio.get_running_loop().call_soon(self._next)
 
-    def _flush(self) -> None:
+    def _next(self) -> None:
+        if isinstance(self._line[0], str):
+            self._run_abandon()
+        else:
+            self._run_accept()
+
+    def _done(self) -> None:
+        self._busy = False
+        if self._line:
+            self._hurry()
+
+    def _run_abandon(self) -> None:
+        job_ids: list[str] = []
+        while self._line and len(job_ids) < JOBS_AT_ONCE:
+            errand = self._line[0]
+            if not isinstance(errand, str):
+                break
+            job_ids.append(errand)
+            self._line.popleft()
+        keys = [key for each in job_ids for key in (job_key(each), evaluation_key(each))]
+        arguments = [GROUP, self._gateway, cancels_key(""), *job_ids]
+        self._pipe.run(self._abandon, keys, arguments, self._abandoned)
+
+    def _abandoned(self, reply: Reply) -> None:
+        if isinstance(reply, Exception):
+            log.warning("abandoned jobs run on: %s", type(reply).__name__)
+        self._done()
+
+    def _run_accept(self) -> None:
         batch = self._take()
         keys = list(_CLASS_KEYS)
         arguments: list[Any] = [
@@ -111,31 +160,32 @@ class Acceptor:
         for job, _ in batch:
             keys += (job_key(job.job_id), evaluation_key(job.job_id))
             arguments += (job.job_id, job.lane, job.timeout_ms, job.retention_ms, job.digest, job.payload)
-        self._pipe.run(self._script, keys, arguments, partial(self._answered, batch))
+        self._pipe.run(self._accept, keys, arguments, partial(self._accepted, batch))
 
     def _take(self) -> list[tuple[NewJob, Callable[[Answer], None]]]:
-        batch = [self._pending.popleft()]
-        size = len(batch[0][0].payload)
-        while self._pending and len(batch) < JOBS_AT_ONCE:
-            size += len(self._pending[0][0].payload)
-            if size > BYTES_AT_ONCE:
+        batch: list[tuple[NewJob, Callable[[Answer], None]]] = []
+        size = 0
+        while self._line and len(batch) < JOBS_AT_ONCE:
+            errand = self._line[0]
+            if isinstance(errand, str):
                 break
-            batch.append(self._pending.popleft())
+            size += len(errand[0].payload)
+            if batch and size > BYTES_AT_ONCE:
+                break
+            batch.append(errand)
+            self._line.popleft()
         return batch
 
-    def _answered(self, batch: list[tuple[NewJob, Callable[[Answer], None]]], reply: Reply) -> None:
+    def _accepted(self, batch: list[tuple[NewJob, Callable[[Answer], None]]], reply: Reply) -> None:
         if isinstance(reply, Exception):
-            error = _refusal(reply)
-            answers: Sequence[Answer] = [error] * len(batch)
+            answers: Sequence[Answer] = [_refusal(reply)] * len(batch)
         else:
             lanes, letters, *outcomes = reply
             known = iter(outcomes)
             answers = [_read(job, letter, known) for (job, _), letter in zip(batch, letters, strict=True)]
             for lane in lanes:
                 self._wake(lane.decode())
-        self._busy = bool(self._pending)
-        if self._busy:
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._done()
         for (_, tell), answer in zip(batch, answers, strict=True):
             tell(answer)
 

@@ -41,6 +41,7 @@ class LaneDrain:
         self._redis = redis
         self.lane = lane
         self.name = name
+        self._unsure = False
         self._finish = Script(scripts.source(scripts.FINISH))
         self._join = Script(scripts.source(scripts.JOIN))
         self._leave = Script(scripts.source(scripts.LEAVE))
@@ -50,7 +51,22 @@ class LaneDrain:
         self._redis.run(self._join, [self.lane, drains_key(self.lane)], [GROUP, self.name, DRAIN_LIFE_MS])
 
     def take(self, count: int, block_ms: int) -> list[TakenJob]:
-        """Takes up to `count` jobs; waits up to `block_ms` for the first."""
+        """Takes up to `count` jobs; waits up to `block_ms` for the first.
+
+        After a take that failed, the jobs whose names may have been lost on the way are given first. Everything that
+        was taken before must be finished by then.
+        """
+        if self._unsure:
+            lost = self._read(count, block_ms, "0")
+            self._unsure = False
+            if lost:
+                return lost
+        self._unsure = True
+        taken = self._read(count, block_ms, ">")
+        self._unsure = False
+        return taken
+
+    def _read(self, count: int, block_ms: int, after: str) -> list[TakenJob]:
         try:
             reply = self._redis.call(
                 "XREADGROUP",
@@ -63,7 +79,7 @@ class LaneDrain:
                 block_ms,
                 "STREAMS",
                 self.lane,
-                ">",
+                after,
             )
         except ResponseError as error:
             # Redis came back without its data. The group is made again; there is nothing to read.

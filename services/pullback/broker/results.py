@@ -72,12 +72,15 @@ class ResultReader:
         """Subscribes, and again after each loss of the connection, until cancelled."""
         while True:
             await self._pipe.up.wait()
+            # Begun before the subscription, or a connection that is remade in between would be taken for the same.
+            down = asyncio.ensure_future(self._pipe.down.wait())
             with suppress(RedisError, OSError):
                 await self._pipe.call("SUBSCRIBE", self._channel)
                 await self._look_at_all()
                 self.disconnected.clear()
                 self.connected.set()
-                await self._listen()
+                await self._listen(down)
+            down.cancel()
             if self.connected.is_set():
                 log.warning("the queue cannot be reached")
             self.connected.clear()
@@ -86,15 +89,11 @@ class ResultReader:
             self._pipe.close()
             await self._pipe.down.wait()
 
-    async def _listen(self) -> None:
+    async def _listen(self, down: asyncio.Future[Any]) -> None:
         """Returns, or raises, when the connection is lost."""
-        down = asyncio.ensure_future(self._pipe.down.wait())
-        try:
-            while not down.done():
-                await asyncio.wait([down], timeout=PING_SECONDS)
-                await self._pipe.call("PING")
-        finally:
-            down.cancel()
+        while not down.done():
+            await asyncio.wait([down], timeout=PING_SECONDS)
+            await self._pipe.call("PING")
 
     def _pushed(self, message: Reply) -> None:
         letters: bytes = message[2]
@@ -134,6 +133,8 @@ class ResultReader:
         Raises:
             RedisError: Redis cannot be reached.
         """
+        if not job_ids:
+            return []
         records: list[Any] = await self._redis.mget([job_key(job_id) for job_id in job_ids])
         gone = []
         for job_id, record in zip(job_ids, records, strict=True):

@@ -30,11 +30,11 @@ class Slot:
         self._name = name
         self._beat = redis.register_script(scripts.source(scripts.BEAT))
 
-    def beat(self, lane: str = "", drain: str = "") -> Heard:
-        """Keeps the slot, and the drain that it runs, among the living."""
+    def beat(self, lane: str = "", drain: str = "", *, leaving: bool = False) -> Heard:
+        """Keeps the slot, and the drain that it runs, among the living; a slot that is leaving takes no more work."""
         reply: Any = self._beat(
             keys=[self._nodes, drains_key(lane), cancels_key(drain)],
-            args=[self._name, SLOT_LIFE_MS, drain, DRAIN_LIFE_MS],
+            args=[self._name, 0 if leaving else SLOT_LIFE_MS, drain, DRAIN_LIFE_MS],
         )
         return Heard(int(reply[0]), tuple(job.decode() for job in reply[1:]))
 

@@ -10,6 +10,8 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
+from pullback.contract.errors import InvalidArgument
+from pullback.contract.settings import explain
 from pullback.gateway.server import serve
 from pullback.gateway.settings import GatewaySettings
 
@@ -24,15 +26,22 @@ def main() -> int:
     try:
         settings = GatewaySettings()
     except ValidationError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the process's own voice, before it has a log
-        return 2
+        return _refuse(explain(error), 2)
     # What is loaded by now stays; the rest is mostly short-lived messages, which need no collector to be freed.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, _ready))
+        try:
+            runner.run(serve(settings, _ready))
+        except InvalidArgument as error:
+            return _refuse(str(error), 1)
     return 0
+
+
+def _refuse(reason: str, status: int) -> int:
+    print(reason, file=sys.stderr)  # noqa: T201 - the process's own voice, where there is no call to answer
+    return status
 
 
 def _ready(address: str) -> None:

@@ -22,12 +22,11 @@ NAMES = 4_096
 
 # Programs of at most this many characters are parsed in the event loop, which takes about a millisecond; longer
 # ones in a thread, so that health is answered meanwhile.
-PARSED_AT_ONCE = 4_096
+PARSED_AT_ONCE = 256
 
 
-def takes_long(evaluation: evaluation_pb2.Evaluation) -> bool:
-    """Tells whether a check has to be made in a thread."""
-    return len(evaluation.program) > PARSED_AT_ONCE
+#: What a verdict on a program depends on: source, inputs, outputs, wrt.
+VerdictKey = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 class Checker:
@@ -35,7 +34,7 @@ class Checker:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._verdict = lru_cache(VERDICTS)(self._judge)
+        self._verdicts: dict[VerdictKey, PullbackError | None] = {}
         self._name_fault = lru_cache(NAMES)(valid_name)
 
     def check(self, evaluation: evaluation_pb2.Evaluation) -> None:
@@ -62,11 +61,23 @@ class Checker:
             check_tensor(f'cotangents["{name}"]', evaluation.cotangents[name], self._limits)
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
-        verdict = self._verdict(
-            evaluation.program, tuple(sorted(inputs)), tuple(evaluation.outputs), tuple(evaluation.wrt)
-        )
+        verdict = self._verdict(evaluation)
         if verdict is not None:
             raise verdict.with_traceback(None)
+
+    def takes_long(self, evaluation: evaluation_pb2.Evaluation) -> bool:
+        """Tells whether a check is to be made in a thread: a long program that has no verdict yet."""
+        return len(evaluation.program) > PARSED_AT_ONCE and _key(evaluation) not in self._verdicts
+
+    def _verdict(self, evaluation: evaluation_pb2.Evaluation) -> PullbackError | None:
+        key = _key(evaluation)
+        if key not in self._verdicts:
+            verdict = self._judge(*key)
+            if len(self._verdicts) >= VERDICTS:
+                # The oldest: a dictionary keeps the order in which its keys came.
+                self._verdicts.pop(next(iter(self._verdicts)), None)
+            self._verdicts[key] = verdict
+        return self._verdicts.get(key)
 
     def _check_counts(self, evaluation: evaluation_pb2.Evaluation) -> None:
         limits = self._limits
@@ -87,6 +98,15 @@ class Checker:
         return None
 
 
+def _key(evaluation: evaluation_pb2.Evaluation) -> VerdictKey:
+    return (
+        evaluation.program,
+        tuple(sorted(evaluation.inputs)),
+        tuple(evaluation.outputs),
+        tuple(evaluation.wrt),
+    )
+
+
 def check_request_id(request_id: str, *, required: bool) -> None:
     """Checks the name of an attempt.
 
@@ -101,10 +121,8 @@ def check_request_id(request_id: str, *, required: bool) -> None:
         )
 
 
-def timeout_ms(
-    evaluation: evaluation_pb2.Evaluation, call_seconds: float | None, default: float, most: float
-) -> int:
-    """Gives the time limit of an evaluation in ms: the shortest of its own, the call's and the service's.
+def timeout_ms(evaluation: evaluation_pb2.Evaluation, default: float, most: float) -> int:
+    """Gives the time limit of an evaluation in ms: its own, or the default, but never more than the service's.
 
     Raises:
         InvalidArgument: its own is not above zero.
@@ -114,8 +132,6 @@ def timeout_ms(
         seconds = evaluation.timeout.seconds + evaluation.timeout.nanos / 1e9
         if seconds <= 0:
             raise InvalidArgument(f"{seconds} s is not above zero", field="timeout")
-    if call_seconds is not None:
-        seconds = min(seconds, call_seconds)
     return max(1, int(min(seconds, most) * 1000))
 
 

@@ -20,7 +20,7 @@ from pullback.contract.errors import DeadlineExceeded, Overloaded, PullbackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pullback.broker import Abandoner, Acceptor, Answer, NewJob, ResultReader
+    from pullback.broker import Acceptor, Answer, NewJob, ResultReader
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,24 @@ WATCH_SECONDS = 0.25
 # A worker answers at the deadline; this much later, in seconds, the gateway does so in its place.
 OVERDUE_SECONDS = 0.5
 
-# How long a ticket waits until its job's record is looked at, and between two looks, in seconds. Only a results stream
-# that was trimmed or lost makes this necessary.
+# How long a ticket waits until its job's record is looked at, and between two looks, in seconds. Only a notice that was
+# lost makes this necessary.
 LOOK_SECONDS = 5.0
+
+# Records looked at in one go; health is answered in between.
+LOOK_AT_ONCE = 500
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One call's claim to one job's outcome."""
+    """One call's claim to one job's outcome.
+
+    Attributes:
+        open: whether its caller is still to be told.
+        accepted: whether the job was accepted, or joined, for this ticket.
+        withdrawn: whether its caller went away.
+        early: an outcome under the job's id that came before it was known whether the id is this evaluation's.
+    """
 
     job_id: str
     deliver: Callable[[Outcome], None]
@@ -49,19 +59,20 @@ class Ticket:
     open: bool = field(default=True)
     accepted: bool = field(default=False)
     withdrawn: bool = field(default=False)
+    early: bytes | None = field(default=None)
 
 
 class Desk:
     """All tickets of one gateway."""
 
-    def __init__(self, acceptor: Acceptor, abandoner: Abandoner, *, max_in_flight: int) -> None:
+    def __init__(self, acceptor: Acceptor, *, max_in_flight: int) -> None:
         self._acceptor = acceptor
-        self._abandoner = abandoner
         self._max_in_flight = max_in_flight
         self._tickets: dict[str, list[Ticket]] = {}
         self._clock = asyncio.get_running_loop().time
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Task[None] | None = None
         self.stopping = False
+        self.full = False
 
     def __len__(self) -> int:
         """Counts the jobs that are waited for."""
@@ -75,8 +86,10 @@ class Desk:
         """Queues a job and promises its outcome to `deliver`, exactly once, unless the ticket is withdrawn.
 
         Raises:
-            Overloaded: too many jobs are waited for.
+            Overloaded: too many jobs are waited for, or Redis has no room.
         """
+        if self.full:
+            raise Overloaded("the queue's memory is nearly full")
         if len(self._tickets) >= self._max_in_flight:
             raise Overloaded(f"{self._max_in_flight:,} evaluations are in flight here, which is the limit")
         now = self._clock()
@@ -91,18 +104,27 @@ class Desk:
         match answer:
             case Accepted():
                 ticket.accepted = True
-                if ticket.withdrawn and ticket.job_id not in self._tickets:
-                    self._abandon([ticket.job_id])
+                if ticket.early is not None:
+                    self._close(ticket, ticket.early)
+                elif ticket.withdrawn:
+                    self._abandon_unless_waited_for(ticket.job_id)
             case Known(outcome):
                 self._close(ticket, outcome)
             case error:
                 self._close(ticket, error)
+                # It may have been the last to hold a job whose own caller went away.
+                self._abandon_unless_waited_for(ticket.job_id)
 
     def delivered(self, job_id: str, outcome: bytes) -> None:
-        """Hands a finished job's outcome to all who wait for it."""
-        for ticket in self._tickets.pop(job_id, ()):
-            ticket.open = False
-            ticket.deliver(outcome)
+        """Hands a finished job's outcome to all who wait for it.
+
+        A ticket that was not accepted yet may be for another evaluation under the same id; it waits for its answer.
+        """
+        for ticket in list(self._tickets.get(job_id, ())):
+            if ticket.accepted:
+                self._close(ticket, outcome)
+            else:
+                ticket.early = outcome
 
     def _close(self, ticket: Ticket, outcome: Outcome) -> None:
         if ticket.open:
@@ -121,20 +143,16 @@ class Desk:
 
         While the gateway stops, jobs go on: their callers will ask another gateway under the same id.
         """
-        given_up = []
         for ticket in tickets:
             if ticket.open:
                 self._remove(ticket)
                 ticket.withdrawn = True
-                if ticket.accepted and ticket.job_id not in self._tickets:
-                    given_up.append(ticket.job_id)
-        self._abandon(given_up)
+                if ticket.accepted:
+                    self._abandon_unless_waited_for(ticket.job_id)
 
-    def _abandon(self, job_ids: list[str]) -> None:
-        if job_ids and not self.stopping:
-            task = asyncio.get_running_loop().create_task(self._abandoner.abandon(job_ids))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _abandon_unless_waited_for(self, job_id: str) -> None:
+        if job_id not in self._tickets and not self.stopping:
+            self._acceptor.abandon(job_id)
 
     async def watch(self, reader: ResultReader) -> None:
         """Answers overdue tickets and finds outcomes whose notice was lost, until cancelled."""
@@ -146,22 +164,24 @@ class Desk:
             for ticket in overdue:
                 ticket.deliver(DeadlineExceeded("the evaluation did not finish within its time limit"))
             self.withdraw(overdue)
-            await self._look(
-                reader, [ticket for ticket in tickets if ticket.open and ticket.next_look <= now]
-            )
+            late = [
+                ticket for ticket in tickets if ticket.open and ticket.accepted and ticket.next_look <= now
+            ]
+            if late and (self._looking is None or self._looking.done()):
+                # By itself: Redis may be slow to answer, and overdue tickets are not to wait for it.
+                self._looking = asyncio.get_running_loop().create_task(self._look(reader, late))
 
     async def _look(self, reader: ResultReader, tickets: list[Ticket]) -> None:
-        for ticket in tickets:
-            ticket.next_look = self._clock() + LOOK_SECONDS
-        late = {ticket.job_id for ticket in tickets if ticket.accepted}
-        if not late:
-            return
-        try:
-            gone = await reader.look(sorted(late))
-        except (RedisError, OSError):
-            return
-        for job_id in gone:
-            log.error("the record of an accepted job is gone")
-            error = QueueUnavailable("the queue lost the evaluation; send it again")
-            for ticket in list(self._tickets.get(job_id, ())):
-                self._close(ticket, error)
+        for start in range(0, len(tickets), LOOK_AT_ONCE):
+            some = tickets[start : start + LOOK_AT_ONCE]
+            for ticket in some:
+                ticket.next_look = self._clock() + LOOK_SECONDS
+            try:
+                gone = await reader.look(sorted({ticket.job_id for ticket in some if ticket.open}))
+            except (RedisError, OSError):
+                return
+            for job_id in gone:
+                log.error("the record of an accepted job is gone")
+                error = QueueUnavailable("the queue lost the evaluation; send it again")
+                for ticket in list(self._tickets.get(job_id, ())):
+                    self._close(ticket, error)

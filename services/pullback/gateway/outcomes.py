@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 OUTCOMES_AT_ONCE = 1_024
 BYTES_AT_ONCE = 1 * 2**20
 
-# Evaluations in flight on one stream, above which no more are read from it; gRPC then holds the caller back.
+# Evaluations in flight or unsent on one stream, and bytes unsent, above which no more requests are read from it; gRPC
+# then holds the caller back.
 MOST_IN_FLIGHT = 8_192
+MOST_READY_BYTES = 64 * 2**20
 
 
 class OutcomeStream:
@@ -28,6 +30,7 @@ class OutcomeStream:
     def __init__(self) -> None:
         self._tickets: dict[str, Ticket | None] = {}
         self._ready: list[tuple[str, Outcome]] = []
+        self._ready_bytes = 0
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._closed = False
@@ -42,6 +45,7 @@ class OutcomeStream:
         def deliver(outcome: Outcome) -> None:
             self._tickets.pop(request_id, None)
             self._ready.append((request_id, outcome))
+            self._ready_bytes += 0 if isinstance(outcome, PullbackError) else len(outcome)
             self._news.set()
 
         return deliver
@@ -62,7 +66,7 @@ class OutcomeStream:
 
     async def room(self) -> None:
         """Waits until there is room for more requests."""
-        while len(self._tickets) >= MOST_IN_FLIGHT:
+        while len(self._tickets) + len(self._ready) >= MOST_IN_FLIGHT or self._ready_bytes > MOST_READY_BYTES:
             self._room.clear()
             await self._room.wait()
 
@@ -83,12 +87,13 @@ class OutcomeStream:
             if isinstance(outcome, PullbackError):
                 response.outcomes.add(request_id=request_id, error=to_status(outcome))
             else:
-                size += len(outcome)
-                if taken and size > BYTES_AT_ONCE:
+                if taken and size + len(outcome) > BYTES_AT_ONCE:
                     break
+                size += len(outcome)
                 message = response.outcomes.add()
                 message.ParseFromString(outcome)
                 message.request_id = request_id
             taken += 1
         del self._ready[:taken]
+        self._ready_bytes -= size
         return response

@@ -12,8 +12,10 @@ from uuid import uuid4
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from redis.exceptions import RedisError
 
-from pullback.broker import Abandoner, Acceptor, Pipe, ResultReader, Sweeper, connect_async
+from pullback.broker import Acceptor, Pipe, ResultReader, Sweeper, connect_async, is_durable, is_full
+from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
 from pullback.gateway.servicer import GradientServicer
@@ -23,11 +25,16 @@ from pullback.v1 import gradient_pb2, gradient_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from redis.asyncio.client import Redis
+
     from pullback.gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
 SERVICE = gradient_pb2.DESCRIPTOR.services_by_name["GradientService"].full_name
+
+# How often Redis is asked for its room, in seconds.
+ROOM_SECONDS = 1.0
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -45,6 +52,9 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
     Args:
         settings: its settings.
         ready: called with host:port when calls are answered.
+
+    Raises:
+        InvalidArgument: nobody can listen on the address of the settings.
     """
     gateway = uuid4().hex
     stop = asyncio.Event()
@@ -61,7 +71,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         stack.callback(waker.close)
 
         acceptor = Acceptor(pipe, gateway, wake=waker.wake)
-        desk = Desk(acceptor, Abandoner(redis, gateway), max_in_flight=settings.max_in_flight)
+        desk = Desk(acceptor, max_in_flight=settings.max_in_flight)
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))
         servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
@@ -71,7 +81,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         if settings.reflection:
             names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
-        port = server.add_insecure_port(settings.listen)
+        port = _listen(server, settings.listen)
 
         for work in (
             pipe.keep(),
@@ -80,8 +90,12 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             desk.watch(reader),
             Sweeper(redis, gateway, waker.wake).run(),
             _report_health(checks, reader),
+            _watch_room(redis, desk, reader),
         ):
-            stack.push_async_callback(_end, loop.create_task(work))
+            task = loop.create_task(work)
+            # None of them returns by itself. A gateway that lost one is half a gateway: better none, and a new one.
+            task.add_done_callback(lambda _: stop.set())
+            stack.push_async_callback(_end, task)
         await server.start()
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
 
@@ -92,8 +106,25 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         await server.stop(settings.stop_grace_seconds)
 
 
+def _listen(server: grpc.aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise InvalidArgument(
+            f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
+            "choose another with --port or PULLBACK_LISTEN"
+        ) from error
+
+
 def _options(settings: GatewaySettings) -> list[tuple[str, int]]:
-    return [*_OPTIONS, ("grpc.enable_channelz", int(settings.channelz))]
+    # Calls beyond gRPC's own bounds are cancelled at random and without a reason; the desk refuses with one.
+    most = 2 * settings.max_in_flight
+    return [
+        *_OPTIONS,
+        ("grpc.enable_channelz", int(settings.channelz)),
+        ("grpc.server.max_pending_requests", most),
+        ("grpc.server.max_pending_requests_hard_limit", most),
+    ]
 
 
 async def _report_health(checks: health.aio.HealthServicer, reader: ResultReader) -> None:
@@ -106,6 +137,18 @@ async def _report_health(checks: health.aio.HealthServicer, reader: ResultReader
         await checks.set(SERVICE, serving)
         await reader.disconnected.wait()
         await checks.set(SERVICE, not_serving)
+
+
+async def _watch_room(redis: Redis, desk: Desk, reader: ResultReader) -> None:
+    await reader.connected.wait()
+    warned = False
+    while True:
+        with suppress(RedisError, OSError):
+            if not warned and not await is_durable(redis):
+                log.warning("Redis keeps no append-only file: what was accepted is lost when it ends")
+            warned = True
+            desk.full = await is_full(redis)
+        await asyncio.sleep(ROOM_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

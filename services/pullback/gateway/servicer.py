@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,14 @@ from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
 from pullback.contract.status import from_status
 from pullback.gateway import boundary
-from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, takes_long, timeout_ms
+from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import check_program
 from pullback.v1 import gradient_pb2 as pb
 from pullback.v1 import gradient_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     import grpc
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 # Evaluations in one message of a stream.
 REQUESTS_AT_ONCE = 4_096
+
+
+# How long the event loop is kept, in seconds, by the evaluations of one message, before others have a turn.
+TURN_SECONDS = 0.005
 
 
 class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
@@ -55,13 +60,15 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
 
     @boundary.unary
     async def Evaluate(  # noqa: N802 - the RPC's name
-        self, request: pb.EvaluateRequest, context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        request: pb.EvaluateRequest,
+        context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - gRPC passes it
     ) -> pb.EvaluateResponse:
         """Evaluates one evaluation and waits for its result."""
         check_request_id(request.request_id, required=False)
-        if takes_long(request.evaluation):
+        if self._checker.takes_long(request.evaluation):
             await asyncio.to_thread(self._checker.check, request.evaluation)
-        job = self._admit(request, request.request_id or uuid4().hex, context.time_remaining())
+        job = self._admit(request, request.request_id or uuid4().hex)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         ticket = self._desk.submit(job, partial(_resolve, future))
         try:
@@ -76,11 +83,11 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
     async def EvaluateStream(  # noqa: N802 - the RPC's name
         self,
         request_iterator: AsyncIterator[pb.EvaluateStreamRequest],
-        context: grpc.aio.ServicerContext[Any, Any],
+        context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - gRPC passes it
     ) -> AsyncIterator[pb.EvaluateStreamResponse]:
         """Evaluates many evaluations and answers each as it finishes."""
         stream = OutcomeStream()
-        reading = asyncio.create_task(self._read(request_iterator, stream, context))
+        reading = asyncio.create_task(self._read(request_iterator, stream))
         self._streams.add(reading)
         try:
             async for response in stream.responses():
@@ -99,41 +106,44 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
         self,
         requests: AsyncIterator[pb.EvaluateStreamRequest],
         stream: OutcomeStream,
-        context: grpc.aio.ServicerContext[Any, Any],
     ) -> None:
         try:
             async for message in requests:
                 limit_on_requests(message.requests, REQUESTS_AT_ONCE)
-                call_seconds = context.time_remaining()
-                for request in message.requests:
-                    if takes_long(request.evaluation):
-                        # For its verdict, which is remembered; a fault is raised again where it belongs.
-                        with suppress(PullbackError):
-                            await asyncio.to_thread(self._checker.check, request.evaluation)
-                    self._begin(request, stream, call_seconds)
+                await self._begin_all(message.requests, stream)
                 await stream.room()
         finally:
             stream.close()
 
-    def _begin(self, request: pb.EvaluateRequest, stream: OutcomeStream, call_seconds: float | None) -> None:
+    async def _begin_all(self, requests: Sequence[pb.EvaluateRequest], stream: OutcomeStream) -> None:
+        pause = time.monotonic() + TURN_SECONDS
+        for request in requests:
+            if self._checker.takes_long(request.evaluation):
+                # For its verdict, which is remembered; a fault is raised again where it belongs.
+                with suppress(PullbackError):
+                    await asyncio.to_thread(self._checker.check, request.evaluation)
+            self._begin(request, stream)
+            if time.monotonic() > pause:
+                await asyncio.sleep(0)
+                pause = time.monotonic() + TURN_SECONDS
+
+    def _begin(self, request: pb.EvaluateRequest, stream: OutcomeStream) -> None:
         request_id = request.request_id
         check_request_id(request_id, required=True)
         if request_id in stream:
             raise InvalidArgument(f"{request_id!r} is still in flight on this stream", field="request_id")
         deliver = stream.expect(request_id)
         try:
-            job = self._admit(request, request_id, call_seconds)
-            stream.ticket(request_id, self._desk.submit(job, deliver))
+            stream.ticket(request_id, self._desk.submit(self._admit(request, request_id), deliver))
         except PullbackError as error:
             deliver(error)
 
-    def _admit(self, request: pb.EvaluateRequest, job_id: str, call_seconds: float | None) -> NewJob:
+    def _admit(self, request: pb.EvaluateRequest, job_id: str) -> NewJob:
         evaluation = request.evaluation
         self._checker.check(evaluation)
         settings = self._settings
-        limit = timeout_ms(
-            evaluation, call_seconds, settings.default_timeout_seconds, settings.max_timeout_seconds
-        )
+        # Not the call's own deadline: another call may join, with more time. gRPC cancels this one when its is over.
+        limit = timeout_ms(evaluation, settings.default_timeout_seconds, settings.max_timeout_seconds)
         # Without an id of the caller's nobody can ask for the result again.
         retention = settings.retention_seconds if request.request_id else 0.0
         return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=int(retention * 1000))

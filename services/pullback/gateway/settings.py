@@ -5,19 +5,23 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pullback.contract.settings import ENV_PREFIX, Listen, RedisUrl
+
 
 class GatewaySettings(BaseSettings):
     """Settings of one gateway process, read once from ``PULLBACK_*`` variables."""
 
-    model_config = SettingsConfigDict(env_prefix="PULLBACK_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
-    listen: str = Field("127.0.0.1:50051", description="host:port to listen on; port 0 takes a free one")
+    redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
+    listen: Listen = Field("127.0.0.1:50051", description="host:port to listen on; port 0 takes a free one")
     default_timeout_seconds: float = Field(
         30.0, gt=0, description="time limit of an evaluation that sets none"
     )
     max_timeout_seconds: float = Field(
-        300.0, gt=0, description="longest time limit that an evaluation may set"
+        300.0, gt=0, description="longest time limit of an evaluation; longer ones are shortened to it"
     )
     retention_seconds: float = Field(
         120.0, gt=0, description="how long a result with a request id is kept after its time limit"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pullback.broker import (
-    Abandoner,
     Acceptor,
     FinishedJob,
     LaneDrain,
@@ -99,9 +98,12 @@ class Broker:
         """Makes a gateway's sweeper."""
         return Sweeper(self.redis, gateway, self.woken.append)
 
-    def abandoner(self, gateway: str = "gateway") -> Abandoner:
-        """Makes a gateway's abandoner."""
-        return Abandoner(self.redis, gateway)
+    async def abandon(self, job_id: str, gateway: str = "gateway") -> None:
+        """Gives a job up on behalf of a gateway."""
+        self.acceptor(gateway).abandon(job_id)
+        await asyncio.sleep(0)
+        # Redis answers in order, so the job is given up when this is answered.
+        await self.pipe.call("PING")
 
     @asynccontextmanager
     async def reading(self, gateway: str = "gateway", waiting: Sequence[str] = ()) -> AsyncIterator[Seen]:

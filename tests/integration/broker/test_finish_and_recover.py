@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from google.rpc import code_pb2
 from tests.integration.broker.conftest import LANE, job, succeed
 
-from pullback.broker import Accepted, Known, Slot
+from pullback.broker import Accepted, FinishedJob, Known, Slot
 from pullback.broker.tuning import INLINE_OUTCOME_BYTES, MOST_ATTEMPTS
+from pullback.contract.lifecycle import State
 from pullback.contract.names import SWEEPER_LOCK, job_key
 from pullback.v1 import gradient_pb2
 
@@ -172,7 +175,7 @@ async def test_a_queued_job_that_nobody_waits_for_is_forgotten(broker: Broker) -
     """Giving up a queued job empties the lane and frees its id for another evaluation."""
     broker.slot()
     await broker.accept(job(1.0, "a"))
-    await broker.abandoner().abandon(["a"])
+    await broker.abandon("a")
     assert broker.sync.xlen(LANE) == 0
     assert await broker.accept(job(2.0, "a")) == [Accepted()]
 
@@ -183,7 +186,7 @@ async def test_a_running_job_that_nobody_waits_for_is_named_to_its_drain(broker:
     await broker.accept(job(job_id="a"))
     drain = broker.drain()
     drain.take(1, 1000)
-    await broker.abandoner().abandon(["a"])
+    await broker.abandon("a")
     slot = Slot(broker.sync, "cpu", "slot")
     assert slot.beat(LANE, drain.name).cancelled == ("a",)
     assert slot.beat(LANE, drain.name).cancelled == ()
@@ -194,9 +197,9 @@ async def test_a_job_that_another_gateway_waits_for_goes_on(broker: Broker) -> N
     broker.slot()
     await broker.accept(job(1.0, "a"), gateway="one")
     await broker.accept(job(1.0, "a"), gateway="two")
-    await broker.abandoner("one").abandon(["a"])
+    await broker.abandon("a", gateway="one")
     assert broker.sync.xlen(LANE) == 1
-    await broker.abandoner("two").abandon(["a"])
+    await broker.abandon("a", gateway="two")
     assert broker.sync.xlen(LANE) == 0
 
 
@@ -206,10 +209,96 @@ async def test_a_forgotten_jobs_outcome_is_not_given_to_its_ids_next_owner(broke
     await broker.accept(job(1.0, "a"))
     drain = broker.drain()
     first = drain.take(1, 1000)
-    await broker.abandoner().abandon(["a"])
+    await broker.abandon("a")
     await broker.accept(job(2.0, "a"))
     assert drain.finish(succeed(first, b"of the first")) == 0
     assert broker.sync.getrange(job_key("a"), 0, 0) == b"Q"
+
+
+async def test_a_cancellation_ends_its_own_entry_only(broker: Broker) -> None:
+    """Given up and asked for again, a job is not ended by the first attempt's cancellation, but by its result."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    drain = broker.drain()
+    first = drain.take(1, 1000)
+    await broker.abandon("a")
+    assert await broker.accept(job(1.0, "a")) == [Accepted()]
+    assert drain.finish([FinishedJob(first[0], State.CANCELLED, b"cancelled")]) == 0
+    assert drain.finish(succeed(drain.take(1, 1000), b"result")) == 1
+    assert await broker.accept(job(1.0, "a")) == [Known(b"result")]
+
+
+async def test_an_expired_job_is_told_and_its_id_is_free_again(broker: Broker) -> None:
+    """Who waits is told; who tries again under the same id is not answered from the past."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    drain = broker.drain()
+    async with broker.reading() as seen:
+        drain.finish([FinishedJob(drain.take(1, 1000)[0], State.EXPIRED, b"too late")])
+        assert await seen.get() == ("a", b"too late")
+    assert await broker.accept(job(1.0, "a")) == [Accepted()]
+    assert broker.sync.xlen(LANE) == 1
+
+
+async def test_what_was_given_up_and_asked_for_again_stays(broker: Broker) -> None:
+    """Giving up and accepting happen in the order in which they were asked for."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"))
+    acceptor = broker.acceptor()
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    acceptor.abandon("a")
+    acceptor.accept(job(1.0, "a"), answer.set_result)
+    assert await answer == Accepted()
+    assert broker.sync.xlen(LANE) == 1
+    assert broker.sync.getrange(job_key("a"), 0, 0) == b"Q"
+
+
+async def test_work_beside_a_busy_drain_is_woken_for_by_the_sweeper(broker: Broker) -> None:
+    """With a free slot and every living drain busy, what a dead drain left does not wait for them."""
+    broker.slot()
+    broker.slot()
+    await broker.accept(job())
+    busy = broker.drain()
+    busy.take(1, 1000)
+    await broker.accept(job())
+    dead = broker.drain()
+    dead.take(1, 1000)
+    broker.kill(dead)
+    broker.woken.clear()
+    assert await broker.sweeper().sweep("cpu") == 1
+    assert broker.woken == [LANE]
+
+
+async def test_idle_consumers_of_dead_drains_are_removed(broker: Broker) -> None:
+    """A drain that died with nothing in hand leaves no trace in the group."""
+    broker.slot()
+    await broker.accept(job())
+    drain = broker.drain()
+    drain.finish(succeed(drain.take(1, 1000)))
+    broker.kill(drain)
+    await broker.sweeper().sweep("cpu")
+    assert broker.sync.xinfo_consumers(LANE, "drains") == []
+
+
+async def test_jobs_whose_names_were_lost_on_the_way_are_taken_again(broker: Broker) -> None:
+    """After a take that failed in between, the same drain is given what it never heard of."""
+    broker.slot()
+    drain = broker.drain()
+    await broker.accept(job(job_id="a"))
+
+    class Cut:
+        """A line that breaks after Redis answered, once."""
+
+        def call(self, *command: object) -> object:
+            """Sends the command and loses the reply."""
+            drain._redis = broker.line
+            broker.line.call(*command)
+            raise ConnectionResetError
+
+    drain._redis = Cut()  # type: ignore[assignment]  # on purpose
+    with pytest.raises(ConnectionResetError):
+        drain.take(1, 1000)
+    assert [each.job_id for each in drain.take(1, 10)] == ["a"]
 
 
 async def test_a_drain_stays_while_work_waits(broker: Broker) -> None:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pullback.broker import Accepted, Known, NewJob
-from pullback.contract.errors import DeviceNotServed, Overloaded
+from pullback.contract.errors import DeviceNotServed, Overloaded, RequestIdReused
 from pullback.gateway.desk import Desk, Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pullback.broker import Answer
 
@@ -19,6 +19,11 @@ class FakeAcceptor:
 
     def __init__(self) -> None:
         self.asked: list[tuple[NewJob, Callable[[Answer], None]]] = []
+        self.given_up: list[str] = []
+
+    def abandon(self, job_id: str) -> None:
+        """Notes what was given up."""
+        self.given_up.append(job_id)
 
     def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
         """Notes the question."""
@@ -29,34 +34,17 @@ class FakeAcceptor:
         self.asked.pop(0)[1](answer)
 
 
-class FakeAbandoner:
-    """Notes what was given up."""
-
-    def __init__(self) -> None:
-        self.given_up: list[str] = []
-
-    async def abandon(self, job_ids: Sequence[str]) -> None:
-        """Notes the jobs."""
-        self.given_up += job_ids
-
-
 class Office:
-    """A desk with both its neighbours faked."""
+    """A desk with its neighbour faked."""
 
     def __init__(self, max_in_flight: int = 10) -> None:
         self.acceptor = FakeAcceptor()
-        self.abandoner = FakeAbandoner()
-        self.desk = Desk(self.acceptor, self.abandoner, max_in_flight=max_in_flight)  # type: ignore[arg-type]  # fakes
+        self.desk = Desk(self.acceptor, max_in_flight=max_in_flight)  # type: ignore[arg-type]  # fakes
         self.told: list[object] = []
 
     def submit(self, job_id: str = "a") -> Ticket:
         """Submits a job and notes what its caller is told."""
         return self.desk.submit(NewJob(job_id, "", 1000, 0, b"", b""), self.told.append)
-
-    async def settle(self) -> None:
-        """Waits until everything was given up that had to be."""
-        for task in list(self.desk._tasks):
-            await task
 
 
 async def test_an_outcome_is_delivered_once() -> None:
@@ -76,9 +64,31 @@ async def test_an_outcome_may_arrive_before_the_acceptance() -> None:
     office.submit()
     office.desk.delivered("a", b"quick")
     office.acceptor.answer(Accepted())
-    await office.settle()
     assert office.told == [b"quick"]
-    assert office.abandoner.given_up == []
+    assert office.acceptor.given_up == []
+
+
+async def test_another_evaluation_under_the_same_id_never_gets_the_first_ones_outcome() -> None:
+    """An outcome that comes before a ticket's own answer waits for it, and is dropped where that is a conflict."""
+    office = Office()
+    office.submit()
+    conflict = RequestIdReused("other")
+    office.desk.delivered("a", b"of the first")
+    assert office.told == []
+    office.acceptor.answer(conflict)
+    assert office.told == [conflict]
+
+
+async def test_a_conflict_does_not_keep_an_abandoned_job_alive() -> None:
+    """A job whose caller went away while a conflicting call was under way is given up after all."""
+    office = Office()
+    first = office.submit()
+    office.acceptor.answer(Accepted())
+    office.submit()
+    office.desk.withdraw([first])
+    assert office.acceptor.given_up == []
+    office.acceptor.answer(RequestIdReused("other"))
+    assert office.acceptor.given_up == ["a"]
 
 
 async def test_two_calls_for_one_request_share_its_outcome() -> None:
@@ -86,6 +96,8 @@ async def test_two_calls_for_one_request_share_its_outcome() -> None:
     office = Office()
     office.submit()
     office.submit()
+    office.acceptor.answer(Accepted())
+    office.acceptor.answer(Accepted())
     office.desk.delivered("a", b"both")
     assert office.told == [b"both", b"both"]
 
@@ -114,9 +126,8 @@ async def test_a_withdrawn_job_is_given_up() -> None:
     ticket = office.submit()
     office.acceptor.answer(Accepted())
     office.desk.withdraw([ticket])
-    await office.settle()
     office.desk.delivered("a", b"too late")
-    assert office.abandoner.given_up == ["a"]
+    assert office.acceptor.given_up == ["a"]
     assert office.told == []
 
 
@@ -125,10 +136,9 @@ async def test_a_job_withdrawn_before_its_acceptance_is_given_up_after_it() -> N
     office = Office()
     ticket = office.submit()
     office.desk.withdraw([ticket])
-    assert office.abandoner.given_up == []
+    assert office.acceptor.given_up == []
     office.acceptor.answer(Accepted())
-    await office.settle()
-    assert office.abandoner.given_up == ["a"]
+    assert office.acceptor.given_up == ["a"]
 
 
 async def test_a_job_that_another_call_waits_for_is_not_given_up() -> None:
@@ -138,11 +148,9 @@ async def test_a_job_that_another_call_waits_for_is_not_given_up() -> None:
     office.acceptor.answer(Accepted())
     office.acceptor.answer(Accepted())
     office.desk.withdraw([first])
-    await office.settle()
-    assert office.abandoner.given_up == []
+    assert office.acceptor.given_up == []
     office.desk.withdraw([second])
-    await office.settle()
-    assert office.abandoner.given_up == ["a"]
+    assert office.acceptor.given_up == ["a"]
 
 
 async def test_while_the_gateway_stops_no_job_is_given_up() -> None:
@@ -152,8 +160,7 @@ async def test_while_the_gateway_stops_no_job_is_given_up() -> None:
     office.acceptor.answer(Accepted())
     office.desk.stopping = True
     office.desk.withdraw([ticket])
-    await office.settle()
-    assert office.abandoner.given_up == []
+    assert office.acceptor.given_up == []
 
 
 async def test_too_many_in_flight_are_refused_early() -> None:

@@ -24,7 +24,8 @@ _CONFIGURATION: dict[str, Any] = {
     "broker_channel_error_retry": True,
     "accept_content": ["json"],
     "task_ignore_result": True,
-    "worker_prefetch_multiplier": 1,
+    # A worker whose slots are all taken leaves wake-ups in the queue, for workers that have one free.
+    "worker_disable_prefetch": True,
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,

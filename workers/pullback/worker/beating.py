@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pullback.broker import Slot
+    from pullback.worker.stopping import StopFlag
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +23,16 @@ log = logging.getLogger(__name__)
 class Heart:
     """Beats once a second for a slot and the drain that it runs."""
 
-    def __init__(self, slot: Slot, first: Callable[[], None]) -> None:
+    def __init__(self, slot: Slot, leaving: StopFlag, first: Callable[[], None]) -> None:
         """Makes a heart; nothing beats yet.
 
         Args:
             slot: whose sign of life is given.
+            leaving: once set, the slot is said to take no more work, while its drain lives on.
             first: called once, from the thread, after the first beat that Redis took.
         """
         self._slot = slot
+        self._leaving = leaving
         self._first: Callable[[], None] | None = first
         self._stop = threading.Event()
         self._drain: tuple[str, str] = ("", "")
@@ -68,7 +71,7 @@ class Heart:
 
     def _beat(self) -> None:
         cancel = self._cancel
-        heard = self._slot.beat(*self._drain)
+        heard = self._slot.beat(*self._drain, leaving=bool(self._leaving))
         self.clock_offset_ms = heard.now_ms - int(time.time() * 1000)
         if self._first:
             self._first()

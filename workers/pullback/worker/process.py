@@ -43,7 +43,7 @@ class SlotProcess:
         self._line = Line(url, blocking_seconds=BLOCK_MS / 1000)
         self._isolator = Isolator(self._connect)
         self._slot = Slot(connect(url), self._settings.device, name)
-        self._heart = Heart(self._slot, ready)
+        self._heart = Heart(self._slot, self._stop, ready)
         self._heart.start()
 
     def _connect(self) -> Evaluator:

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pullback.contract.settings import ENV_PREFIX, RedisUrl
+
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
@@ -17,16 +19,16 @@ def _cores() -> int:
 class WorkerSettings(BaseSettings):
     """Settings of one worker, read once from ``PULLBACK_*`` variables."""
 
-    model_config = SettingsConfigDict(env_prefix="PULLBACK_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
+    redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
     device: Literal["cpu", "cuda"] = Field("cpu", description="the device class whose lane this worker takes")
     compute: Literal["", "cpu", "cuda"] = Field(
         "", description="what to compute on, where that differs from `device`: for rehearsals without a GPU"
     )
-    slots: int = Field(
-        default_factory=_cores, gt=0, description="evaluators side by side; the number of cores at first"
-    )
+    slots: int = Field(default_factory=_cores, gt=0, description="evaluators side by side")
     worker_name: str = Field(
         default_factory=socket.gethostname, min_length=1, max_length=128, description="shown in results"
     )

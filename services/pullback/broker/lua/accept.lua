@@ -54,8 +54,6 @@ local function append(lane, ...)
   return entry
 end
 
--- The entry is written first, for the record names it, and taken back where the record is there already: that is the
--- rare case, and this way the usual one costs two commands.
 local touched = {}
 local function enqueue(i, c, at)
   local key, lane = KEYS[3 * classes + 2 * i - 1], KEYS[3 * c + 2]
@@ -64,17 +62,12 @@ local function enqueue(i, c, at)
   local long = #evaluation > inline
   local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life, 'accepted', now,
     'digest', digest, 'evaluation', long and '' or evaluation)
-  local record = 'Q' .. digest .. lane .. '\n' .. entry .. '\n' .. gateway
-  if not redis.call('SET', key, record, 'PX', kept, 'NX') then
-    redis.call('XDEL', lane, entry)
-    return false
-  end
+  redis.call('SET', key, 'Q' .. digest .. lane .. '\n' .. entry .. '\n' .. gateway, 'PX', kept)
   if long then
     -- A drain reads hundreds of entries at once, so a long evaluation waits by itself until its turn comes.
     redis.call('SET', KEYS[3 * classes + 2 * i], evaluation, 'PX', kept)
   end
   touched[c] = true
-  return true
 end
 
 local function join(key, record)
@@ -90,23 +83,22 @@ end
 local letters, outcomes = {}, {}
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
-  local class = choose(ARGV[at + 1])
-  if class and enqueue(i, class, at) then
-    letters[i] = 'A'
-  else
-    local key = KEYS[3 * classes + 2 * i - 1]
-    local record = redis.call('GET', key)
-    if not record then
-      letters[i] = 'U'
-    elseif string.sub(record, 2, 17) ~= ARGV[at + 4] then
-      letters[i] = 'C'
-    elseif string.sub(record, 1, 1) == 'Q' then
-      join(key, record)
-      letters[i] = 'J'
-    else
-      letters[i] = 'D'
-      outcomes[#outcomes + 1] = string.sub(record, 18)
+  local key = KEYS[3 * classes + 2 * i - 1]
+  local record = redis.call('GET', key)
+  if not record then
+    local class = choose(ARGV[at + 1])
+    if class then
+      enqueue(i, class, at)
     end
+    letters[i] = class and 'A' or 'U'
+  elseif string.sub(record, 2, 17) ~= ARGV[at + 4] then
+    letters[i] = 'C'
+  elseif string.sub(record, 1, 1) == 'Q' then
+    join(key, record)
+    letters[i] = 'J'
+  else
+    letters[i] = 'D'
+    outcomes[#outcomes + 1] = string.sub(record, 18)
   end
 end
 

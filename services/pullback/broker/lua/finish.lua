@@ -2,7 +2,8 @@
 -- Writes outcomes, tells the gateways that wait, and takes the entries off the lane.
 --
 -- An outcome is written only over a record that still waits for it: of two drains that finish the same job, the
--- first counts. Runs though Redis is full, for it frees more than it takes.
+-- first counts. That a job was cancelled (C) or expired (X) is true of one entry only, and is told but not kept: the id
+-- is free again, for a caller who tries once more. Runs though Redis is full, for it frees more than it takes.
 --
 -- KEYS: 1 lane (stream), then two for each job: its record (string) and its long evaluation (string); see accept.lua.
 --   Published to, by names that the records hold: results:<gateway> (channel; a message holds for each job the lengths
@@ -23,10 +24,16 @@ for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
   local key, outcome = KEYS[2 * i], ARGV[at + 4]
   local record = redis.call('GET', key)
-  if record and string.sub(record, 1, 17) == 'Q' .. ARGV[at + 2] then
-    redis.call('SET', key, ARGV[at + 3] .. ARGV[at + 2] .. outcome, 'KEEPTTL')
-    if ARGV[at + 5] == '1' then
-      redis.call('DEL', KEYS[2 * i + 1])
+  local passing = ARGV[at + 3] == 'C' or ARGV[at + 3] == 'X'
+  if record and string.sub(record, 1, 17) == 'Q' .. ARGV[at + 2]
+      and not (passing and string.match(record, '\n(.-)\n[^\n]*$') ~= ARGV[at + 1]) then
+    if passing then
+      redis.call('DEL', key, KEYS[2 * i + 1])
+    else
+      redis.call('SET', key, ARGV[at + 3] .. ARGV[at + 2] .. outcome, 'KEEPTTL')
+      if ARGV[at + 5] == '1' then
+        redis.call('DEL', KEYS[2 * i + 1])
+      end
     end
     written = written + 1
     local enclosed = #outcome <= inline and outcome or ''

@@ -52,16 +52,12 @@ local function put_back(entry)
 end
 
 local function sweep(consumer)
-  local name, count = consumer[1], tonumber(consumer[2])
-  if redis.call('ZSCORE', drains, name) then
-    return 0
-  end
-  local pending = redis.call('XPENDING', lane, group, '-', '+', SWEEP_AT_ONCE, name)
+  local pending = redis.call('XPENDING', lane, group, '-', '+', SWEEP_AT_ONCE, consumer)
   for _, entry in ipairs(pending) do
     put_back(entry[1])
   end
-  if count <= SWEEP_AT_ONCE then
-    redis.call('XGROUP', 'DELCONSUMER', lane, group, name)
+  if #pending < SWEEP_AT_ONCE then
+    redis.call('XGROUP', 'DELCONSUMER', lane, group, consumer)
   end
   return #pending
 end
@@ -76,14 +72,22 @@ if redis.call('EXISTS', lane) == 0 then
 end
 
 redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
-local swept = 0
-for _, consumer in ipairs(redis.call('XPENDING', lane, group)[4] or {}) do
-  swept = swept + sweep(consumer)
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+local swept, busy = 0, 0
+for _, about in ipairs(redis.call('XINFO', 'CONSUMERS', lane, group)) do
+  -- Each is a list of names and values: name, pending, ...
+  local name, pending = about[2], about[4]
+  if not redis.call('ZSCORE', drains, name) then
+    swept = swept + sweep(name)
+  elseif pending > 0 then
+    busy = busy + 1
+  end
 end
 
--- Work that nobody reads: its drain died, or the wake-up was lost on its way.
+-- Work that no idle drain will read, and a slot that is free: a drain died, or a wake-up was lost on its way.
 local waiting = redis.call('XLEN', lane) - redis.call('XPENDING', lane, group)[1]
-if waiting > 0 and redis.call('ZCARD', drains) == 0 and redis.call('ZCOUNT', nodes, '(' .. now, '+inf') > 0 then
+local live = redis.call('ZCARD', drains)
+if waiting > 0 and live < redis.call('ZCARD', nodes) and live <= busy then
   redis.call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':sweep')
   return { swept, 1 }
 end
