@@ -168,6 +168,7 @@ class Client:
 
         Raises:
             ServiceError: the service could not be reached for as long as `retry_for`.
+            TypeError: one of them was not made by `evaluation`.
         """
         flight = Flight(
             evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._retry_for

@@ -58,6 +58,7 @@ def evaluation(
         return_graph: True for the autograd graph too.
         device: the class of device to run on.
         timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
+            One above the service's maximum is shortened to it.
         **named_inputs: further inputs.
 
     Raises:

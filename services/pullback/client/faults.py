@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from google.rpc.status_pb2 import Status
 
 
+_BROKEN_WRITE = "Internal error from Core"
+
+
 def from_rpc_error(error: grpc.RpcError, address: str) -> PullbackError:
     """Reads what a failed call says: the service's own error, or what went wrong on the way there.
 
@@ -43,6 +46,9 @@ def _fault(call: Any, address: str) -> PullbackError:
         # A service that is killed breaks calls off with CANCELLED too; those that we cancel do not come here.
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
             return Unreachable(f"no service answers at {address} ({said})")
+        # What grpc.aio says of its own accord where a write meets a connection that is just breaking.
+        case grpc.StatusCode.INTERNAL if call.details() == _BROKEN_WRITE:
+            return Unreachable(f"the connection to {address} broke ({said})")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"no answer came from {address} in time")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -16,12 +16,11 @@ from pullback.client.reading import Evaluated
 from pullback.client.retries import Backoff
 from pullback.contract.errors import InternalFault, PullbackError
 from pullback.contract.status import from_status
+from pullback.v1.evaluation_pb2 import Evaluation
 from pullback.v1.gradient_pb2 import EvaluateOutcome, EvaluateStreamRequest, EvaluateStreamResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from pullback.v1.evaluation_pb2 import Evaluation
 
 #: Evaluations in one message. Some hundreds share its cost well; the service takes up to 4,096.
 DEFAULT_BATCH = 256
@@ -159,6 +158,11 @@ class Flight:
                 self._exhausted = True
                 return
             index, evaluation = following
+            if not isinstance(evaluation, Evaluation):
+                kind = type(evaluation).__name__
+                raise TypeError(
+                    f"evaluations[{index}] is a {kind}; make it with pullback.client.evaluation(...)"
+                )
             passenger = _Passenger(f"{self._run_id}:{index}", index, evaluation, evaluation.ByteSize())
             self._aboard[passenger.request_id] = passenger
             self._aboard_bytes += passenger.size_bytes

@@ -141,13 +141,17 @@ def _write_as(message: Tensor, value: object, dtype: str) -> None:
     row = BY_NAME[dtype]
     try:
         write(message, _converted(value, row), row)
-    except (TypeError, ValueError, OverflowError) as error:
+    except OverflowError as error:
+        raise InvalidArgument(
+            f"cannot become {dtype}: a number is out of its range", field="value"
+        ) from error
+    except (TypeError, ValueError) as error:
         raise InvalidArgument(f"cannot become {dtype}: {error}", field="value") from error
 
 
 def _converted(value: object, row: DType) -> NDArray[Any]:
     """Gives the numbers that `write` takes for a data type: bit patterns for bfloat16."""
-    kind = np.asarray(value).dtype.kind
+    kind = _kind(np.asarray(value))
     if kind not in "biufc":
         raise TypeError("it holds something else than numbers")
     if kind == "c" and row.numpy.kind != "c":
@@ -158,6 +162,13 @@ def _converted(value: object, row: DType) -> NDArray[Any]:
         if row is _BFLOAT16:
             return _rounded_to_bfloat16(np.asarray(value, dtype="<f4"))
         return np.asarray(value, dtype=row.numpy)
+
+
+def _kind(array: NDArray[Any]) -> str:
+    """Gives numpy's letter for the kind of number; Python's integers stay what they are however big."""
+    if array.dtype.kind == "O" and all(type(item) in {int, float} for item in array.flat):
+        return "f" if any(type(item) is float for item in array.flat) else "i"
+    return array.dtype.kind
 
 
 def _rounded_to_bfloat16(array: NDArray[Any]) -> NDArray[Any]:

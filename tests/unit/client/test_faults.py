@@ -72,3 +72,9 @@ def test_details_that_cannot_be_read_are_left_aside(trailers: Any) -> None:
     got = from_rpc_error(_FailedCall(grpc.StatusCode.UNAVAILABLE, "down", trailers), "here:1")
     assert isinstance(got, Unreachable)
     assert "here:1" in str(got)
+
+
+def test_a_write_that_meets_a_breaking_connection_is_tried_again() -> None:
+    """grpc.aio calls it INTERNAL, but it is the connection, and the service may answer the next try."""
+    got = from_rpc_error(_FailedCall(grpc.StatusCode.INTERNAL, "Internal error from Core"), "here:1")
+    assert isinstance(got, Unreachable)
