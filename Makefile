@@ -69,5 +69,5 @@ pin:
 	tools/pin.sh
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find proto services workers tests benchmarks tools examples -name __pycache__ -prune -exec rm -rf {} +

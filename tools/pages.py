@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
+from pullback.cli.app import DEFAULT_ADDRESS
 from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
 from pullback.gateway.settings import GatewaySettings
@@ -28,6 +29,9 @@ never change their meaning; messages may. The Python client raises the class of 
 Where a field is wrong, `google.rpc.BadRequest` names it, as in `inputs["w"].data`. Where trying again can help,
 `google.rpc.RetryInfo` says after how long; without it, the same call fails the same way.
 
+A worker that crashed counts as alive for up to 15 seconds. Until then an evaluation for a device that only it served is
+accepted and waits; after that it is refused with `DEVICE_NOT_SERVED`.
+
 `make gen` makes this page from `pullback.contract.errors`.
 """
 
@@ -35,10 +39,22 @@ _SETTINGS = """\
 # Settings
 
 Each process reads its settings once, from the environment, before it does anything else. A value that cannot be
-right stops it there. An unset variable is the default. Gateway and worker of one service are given the same Redis.
+right stops it there. An unset or empty variable is the default. Gateway and worker of one service are given the same
+Redis.
 
 `make gen` makes this page from the settings models of the processes.
 """
+
+_COMMAND_LINE = f"""\
+## Command line
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `PULLBACK_ADDRESS` | `{DEFAULT_ADDRESS}` | where `pullback eval`, `check` and `graph` find the gateway |
+"""
+
+# Defaults that are read off the machine.
+_MACHINES = {"slots": "number of cores", "worker_name": "host name"}
 
 
 def _error_table(title: str, *, callers: bool) -> str:
@@ -59,15 +75,17 @@ def _first_line(cls: type[PullbackError]) -> str:
 def _setting_table(title: str, model: type[BaseSettings]) -> str:
     prefix = model.model_config["env_prefix"]
     rows = [
-        f"| `{field.validation_alias or prefix + name.upper()}` | {_default(field)} | {field.description} |"
+        f"| `{field.validation_alias or prefix + name.upper()}` | {_default(name, field)} | {field.description} |"
         for name, field in model.model_fields.items()
     ]
     return "\n".join([f"## {title}", "", "| variable | default | meaning |\n| --- | --- | --- |", *rows, ""])
 
 
-def _default(field: FieldInfo) -> str:
-    """Writes a default as one would set it; one that depends on the machine is left to the description."""
-    return "" if field.default_factory or field.default in {"", None} else f"`{field.default}`"
+def _default(name: str, field: FieldInfo) -> str:
+    """Writes a default as one would set it, and says where it comes from if it depends on the machine."""
+    if field.default_factory:
+        return _MACHINES[name]
+    return "" if field.default in {"", None} else f"`{field.default}`"
 
 
 def pages() -> dict[str, str]:
@@ -84,6 +102,7 @@ def pages() -> dict[str, str]:
         _setting_table(
             "`pullback up`, which passes its environment on to the gateway and the worker", UpSettings
         ),
+        _COMMAND_LINE,
     ]
     return {"errors.md": "\n".join(errors), "settings.md": "\n".join(settings)}
 

@@ -269,6 +269,25 @@ def test_a_setting_that_names_no_server_is_an_error(start: Callable[..., Up]) ->
     assert up.lines == ["pullback up: PULLBACK_REDIS_SERVER: /nowhere/redis-server is not an executable file"]
 
 
+def test_a_redis_that_does_not_answer_ends_all(start: Callable[..., Up]) -> None:
+    """Nothing is started on a PULLBACK_REDIS_URL where nobody is."""
+    up = start(PULLBACK_REDIS_URL="redis://:secret@127.0.0.1:1/0")
+    assert up.end() == 1
+    assert up.lines[1].startswith("pullback up: no Redis answers at redis://127.0.0.1:1/0, ")
+    assert "secret" not in "".join(up.lines)
+    assert list(up.folder.iterdir()) == []
+
+
+def test_the_environments_device_and_host_are_passed_on(start: Callable[..., Up]) -> None:
+    """`--port` and `--workers` replace the port and the slots, and nothing else."""
+    up = start(PULLBACK_DEVICE="cuda", PULLBACK_LISTEN="0.0.0.0:7000", PULLBACK_SLOTS="7")
+    up.hear(r"^pullback is up on 0\.0\.0\.0:(\d+)$")
+    assert (up.told("worker")["PULLBACK_DEVICE"], up.told("worker")["PULLBACK_SLOTS"]) == ("cuda", "2")
+    host, _, port = up.told("gateway")["PULLBACK_LISTEN"].partition(":")
+    assert host == "0.0.0.0"  # noqa: S104 - compared, not bound
+    assert port != "7000"
+
+
 def test_the_real_parts_come_up_and_stop_without_a_trace(tmp_path: Path) -> None:
     """`pullback up` as a user runs it: all parts ready, then a clean end, and no process left."""
     with System(tmp_path) as system:

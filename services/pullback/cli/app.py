@@ -1,13 +1,12 @@
 """The commands and their options. What a command does is imported when it runs, so that `--help` is quick."""
 
 # No postponed annotations here: typer reads them.
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from pullback.cli.exits import FAILED, faults_reported
+from pullback.cli.exits import FAILED, faults_reported, output_kept
 
 app = typer.Typer(
     name="pullback",
@@ -41,9 +40,32 @@ Cotangents = Annotated[
     typer.Option("--cotangent", help="Seed of the reverse pass: y=[1,0].", metavar="NAME=VALUE"),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Class of device.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds that it may take.", min=0.001)]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", help="Seconds that it may take; shortened to the service's maximum.", min=0.001
+    ),
+]
+
+
+def _checked_address(text: str) -> str:
+    from pullback.contract.settings import host_and_port  # noqa: PLC0415 - imports pydantic
+
+    try:
+        host_and_port(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
 Address = Annotated[
-    str, typer.Option("--address", envvar="PULLBACK_ADDRESS", help="Where the service is: host:port.")
+    str,
+    typer.Option(
+        "--address",
+        envvar="PULLBACK_ADDRESS",
+        callback=_checked_address,
+        help="Where the service is: host:port.",
+    ),
 ]
 
 # Not imported from the SDK, which would import grpc for `--help`; a test compares the two.
@@ -52,7 +74,8 @@ DEFAULT_ADDRESS = "localhost:50051"
 
 def main() -> None:
     """Runs the command line."""
-    app()
+    with output_kept():
+        app()
 
 
 def _print_version(*, wanted: bool) -> None:
@@ -89,7 +112,7 @@ def _eval(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Evaluate a program: print its values and gradients."""
-    with faults_reported():
+    with faults_reported(program):
         from pullback.cli.evaluating import Request, evaluate  # noqa: PLC0415 - imports grpc and numpy
         from pullback.cli.rendering import as_json_text, as_text  # noqa: PLC0415 - imports numpy and rich
 
@@ -145,7 +168,7 @@ def _graph(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Evaluate a program and write its autograd graph."""
-    with faults_reported():
+    with faults_reported(program):
         from pullback.cli.evaluating import Request  # noqa: PLC0415 - imports grpc and numpy
         from pullback.cli.graphs import write_graph  # noqa: PLC0415 - imports grpc and numpy
 
@@ -193,14 +216,19 @@ def _worker(
 @app.command("up")
 def _up(
     *,
-    port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=0, max=65_535)] = 50_051,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="Port to listen on; else PULLBACK_LISTEN's, 50051.", min=0, max=65_535),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Where jobs and results are kept.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", help="Evaluators at once.", min=1)] = os.cpu_count()
-    or 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Evaluators at once; else PULLBACK_SLOTS, one a core.", min=1),
+    ] = None,
 ) -> None:
-    """Run everything on this machine, with an embedded Redis."""
+    """Run everything on this machine, with an embedded Redis. Further settings are PULLBACK_ variables."""
     from pullback.cli.up import up  # noqa: PLC0415 - for this command only
 
     raise typer.Exit(up(port, data_dir, workers))

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def _json(graph: AutogradGraph) -> bytes:
-    return (MessageToJson(graph, preserving_proto_field_name=True) + "\n").encode()
+    return (
+        MessageToJson(graph, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        + "\n"
+    ).encode()
 
 
 def _dot(graph: AutogradGraph) -> bytes:

@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
@@ -16,21 +16,27 @@ from pullback.client import InvalidArgument, tensor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
     from pullback.v1.tensor_pb2 import Tensor
+
+# What a .npy file begins with, and what a .npz file, which is a zip, begins with.
+_NPY = b"\x93NUMPY"
+_ZIP = b"PK"
 
 
 def read_program(text: str) -> str:
-    """Gives the source text of ``-`` (standard input), ``@FILE`` or the text itself.
+    """Gives the source text of ``-`` (standard input), ``@FILE`` or the text itself, without a byte order mark.
 
     Raises:
         typer.BadParameter: the file cannot be read as text.
     """
     if text == "-":
-        return sys.stdin.read()
+        return sys.stdin.read().removeprefix("\ufeff")
     if not text.startswith("@"):
         return text
     try:
-        return Path(text[1:]).read_text(encoding="utf-8")
+        return Path(text[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{text[1:]}: {error}") from error
 
@@ -66,9 +72,21 @@ def read_bindings(texts: Iterable[str]) -> dict[str, Tensor]:
 
 def _tensor(text: str, dtype: str | None) -> Tensor:
     if text.startswith("@"):
-        return tensor(np.load(text[1:], allow_pickle=False), dtype)
+        return tensor(_array(Path(text[1:])), dtype)
     value = _literal(text)
     return tensor(value, dtype or _default_dtype(value))
+
+
+def _array(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        magic = file.read(len(_NPY))
+        file.seek(0)
+        if magic.startswith(_ZIP):
+            raise ValueError(f"{path} is an archive, as .npz files are; save its one array with numpy.save")
+        if magic != _NPY:
+            raise ValueError(f"{path} is not a .npy file, as numpy.save writes")
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def _default_dtype(value: object) -> str:

@@ -68,7 +68,9 @@ def as_json_text(evaluated: Evaluated) -> str:
         "engine": evaluated.engine,
     }
     if evaluated.graph is not None:
-        document["graph"] = MessageToDict(evaluated.graph, preserving_proto_field_name=True)
+        document["graph"] = MessageToDict(
+            evaluated.graph, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
     return json.dumps(document, allow_nan=False, ensure_ascii=False) + "\n"
 
 

@@ -62,6 +62,42 @@ def test_a_file_of_objects_is_never_unpickled(tmp_path: Path) -> None:
         _read(f"x=@{tmp_path}/a.npy")
 
 
+def test_a_file_that_is_no_array_is_told_from_an_archive_of_some(tmp_path: Path) -> None:
+    """The message says what the file is not, and what writes the right one."""
+    np.savez(tmp_path / "a.npz", np.zeros(2))
+    (tmp_path / "a.npy").write_text("1, 2\n")
+    (tmp_path / "empty.npy").touch()
+    for name, message in (
+        ("a.npz", "is an archive, as .npz files are; save its one array with numpy.save"),
+        ("a.npy", "is not a .npy file, as numpy.save writes"),
+        ("empty.npy", "is not a .npy file"),
+    ):
+        with pytest.raises(typer.BadParameter, match=message):
+            _read(f"x=@{tmp_path}/{name}")
+
+
+def test_a_big_integer_is_a_float_as_any_number() -> None:
+    """Digits without a point are no int64 unless it is asked for."""
+    assert _read("x=18446744073709551616") == ("float32", 2.0**64)
+    assert _read("x=[36893488147419103232, 1]") == ("float32", [2.0**65, 1.0])
+    assert _read("x:float64=[1180591620717411303424, 0.5]") == ("float64", [2.0**70, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        ("x=1" + "0" * 400, "float32"),
+        ("x:int64=9223372036854775808", "int64"),
+        ("x:int64=[1, 36893488147419103232]", "int64"),
+        ("x:uint8=256", "uint8"),
+    ],
+)
+def test_an_integer_out_of_range_is_said_to_be(text: str, dtype: str) -> None:
+    """What a data type cannot hold is not wrapped around, and not called something else than a number."""
+    with pytest.raises(typer.BadParameter, match=f"cannot become {dtype}: a number is out of its range"):
+        _read(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -102,6 +138,14 @@ def test_a_program_is_text_a_file_or_standard_input(tmp_path: Path, monkeypatch:
     (tmp_path / "p.py").write_text("y = x\n")
     monkeypatch.setattr("sys.stdin", io.StringIO("y = w\n"))
     assert read_program("y = 2*x") == "y = 2*x"
+    assert read_program(f"@{tmp_path}/p.py") == "y = x\n"
+    assert read_program("-") == "y = w\n"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Editors that write one do not make a program wrong."""
+    (tmp_path / "p.py").write_text("y = x\n", encoding="utf-8-sig")
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeffy = w\n"))
     assert read_program(f"@{tmp_path}/p.py") == "y = x\n"
     assert read_program("-") == "y = w\n"
 

@@ -21,9 +21,26 @@ from pullback.cli.settings import gateway_settings, worker_settings
         ("[::]", 7000, "[::]:7000"),
     ],
 )
-def test_half_an_address_is_completed(host: str | None, port: int | None, listen: str) -> None:
+def test_half_an_address_is_completed(
+    host: str | None, port: int | None, listen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Host and port become one address, with IPv6 in brackets."""
+    monkeypatch.delenv("PULLBACK_LISTEN", raising=False)
     assert gateway_settings(host, port) == {"PULLBACK_LISTEN": listen}
+
+
+def test_the_other_half_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--port` keeps the host of PULLBACK_LISTEN, and `--host` its port."""
+    monkeypatch.setenv("PULLBACK_LISTEN", "[::]:7000")
+    assert gateway_settings(None, 8000) == {"PULLBACK_LISTEN": "[::]:8000"}
+    assert gateway_settings("localhost", None) == {"PULLBACK_LISTEN": "localhost:7000"}
+
+
+def test_half_an_address_is_not_completed_by_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PULLBACK_LISTEN that is no address is wrong usage."""
+    monkeypatch.setenv("PULLBACK_LISTEN", "nonsense")
+    with pytest.raises(typer.BadParameter, match="PULLBACK_LISTEN: write host:port"):
+        gateway_settings(None, 8000)
 
 
 def test_what_is_not_asked_for_is_left_to_the_settings() -> None:

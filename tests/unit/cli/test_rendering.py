@@ -5,9 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pullback.cli.graphs import FORMATS
 from pullback.cli.rendering import as_json_text, as_text
 from pullback.client import Evaluated, evaluation, tensor
 from pullback.v1.evaluation_pb2 import GRADIENT_ABSENCE_NOT_TRACKED, Result
+from pullback.v1.graph_pb2 import AutogradGraph, GraphEdge, GraphNode
 
 
 def _evaluated(**fields: object) -> Evaluated:
@@ -40,6 +42,16 @@ def test_a_big_array_is_shortened_for_eyes_only() -> None:
     evaluated = _evaluated(values={"y": tensor([0.0] * 5000)})
     assert "..." in as_text(evaluated)
     assert json.loads(as_json_text(evaluated))["values"]["y"] == [0.0] * 5000
+
+
+def test_json_has_the_zeros_of_a_graph() -> None:
+    """Node 0 has its id, and the first input its index."""
+    graph = AutogradGraph(nodes=[GraphNode(name="MulBackward0")], edges=[GraphEdge(to_node=1)])
+    evaluated = Evaluated(Result(graph=graph), evaluation("", return_graph=True))
+    document = json.loads(as_json_text(evaluated))["graph"]
+    assert document["nodes"][0]["id"] == 0
+    assert document["edges"] == [{"from_node": 0, "input_index": 0, "to_node": 1, "output_index": 0}]
+    assert json.loads(FORMATS[".json"](graph)) == document
 
 
 @given(st.lists(st.floats(width=32), min_size=1))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pullback.cli.up.existing import without_secrets
 from pullback.cli.up.settings import UpSettings, part_environment
-from pullback.cli.up.stack import _without_secrets
 
 
 def test_data_lie_in_the_users_data_home(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,4 +47,13 @@ def test_a_part_sees_our_environment_and_its_own_settings(monkeypatch: pytest.Mo
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     """A password may be in two places of a URL, and is shown in neither."""
-    assert _without_secrets(url) == shown
+    assert without_secrets(url) == shown
+
+
+def test_what_the_parts_are_told_is_the_environments_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, device and slots are read from the variables that the parts themselves would read."""
+    monkeypatch.setenv("PULLBACK_LISTEN", "0.0.0.0:7000")
+    monkeypatch.setenv("PULLBACK_DEVICE", "cuda")
+    monkeypatch.setenv("PULLBACK_SLOTS", "3")
+    settings = UpSettings()
+    assert (settings.listen, settings.device, settings.slots) == ("0.0.0.0:7000", "cuda", 3)

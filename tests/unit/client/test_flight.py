@@ -43,6 +43,15 @@ def _answer(ids: Iterable[str], error: PullbackError | None = None) -> EvaluateS
     return EvaluateStreamResponse(outcomes=outcomes)
 
 
+@pytest.mark.parametrize("stranger", ["y = x", ("y = x", {"x": 1.0}), {"program": "y = x"}])
+def test_what_is_no_evaluation_is_told_how_to_make_one(stranger: Any) -> None:
+    """The error names the index and the function, as soon as it is its turn."""
+    with pytest.raises(
+        TypeError, match=r"evaluations\[1\] is a \w+; make it with pullback.client.evaluation"
+    ):
+        list(_flight([*_some(1), stranger]).restart())
+
+
 def test_evaluations_leave_in_order_in_messages_of_a_batch() -> None:
     """Each has the run's id and its index as request id."""
     assert _ids(_flight(_some(5), batch=2).restart()) == [["r:0", "r:1"], ["r:2", "r:3"], ["r:4"]]

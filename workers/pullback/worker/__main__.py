@@ -12,6 +12,7 @@ from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
 from pullback.contract.names import queue_name
+from pullback.contract.settings import explain
 from pullback.evaluator import Evaluator, EvaluatorUnavailable, Template
 from pullback.worker.app import make_app
 from pullback.worker.guarding import Guard
@@ -35,7 +36,7 @@ def main() -> int:
     try:
         settings = WorkerSettings()
     except ValidationError as error:
-        return _refuse(str(error))
+        return _refuse(explain(error))
     template = Template(
         device=settings.compute_device,
         worker=settings.worker_name,

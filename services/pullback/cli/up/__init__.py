@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["up"]
 
 
-def up(port: int, data_dir: Path | None, workers: int) -> int:
+def up(port: int | None, data_dir: Path | None, workers: int | None) -> int:
     """Runs everything on this machine until Ctrl-C or SIGTERM.
 
     Call it from the main thread.
 
     Args:
-        port: where the gateway listens on 127.0.0.1; 0 takes a free one.
+        port: where the gateway listens; 0 takes a free one; None leaves it to PULLBACK_LISTEN.
         data_dir: where jobs and results are kept; None takes the user's data directory.
-        workers: evaluations that run at the same time.
+        workers: evaluations that run at the same time; None leaves it to PULLBACK_SLOTS.
 
     Returns:
         The exit status: 0 after a clean stop, 1 when a part could not be started or kept up.

@@ -9,7 +9,6 @@ import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
@@ -23,18 +22,22 @@ from pullback.broker.embedded import (
     leashed,
     prepare,
 )
+from pullback.cli.settings import DEFAULT_LISTEN, completed
+from pullback.cli.up.existing import ensure_answers, without_secrets
 from pullback.cli.up.part import Part
 from pullback.cli.up.settings import UpSettings, part_environment
 from pullback.cli.up.supervisor import Supervisor
 from pullback.contract.errors import PullbackError
+from pullback.contract.settings import explain, host_and_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOST = "127.0.0.1"
+#: Hosts that stand for this machine: what listens there is found where the other commands look first.
+_LOCAL_HOSTS = {"127.0.0.1", "0.0.0.0", "[::]", "localhost"}  # noqa: S104 - compared, not bound
 
 #: The port that the other commands take for granted.
-DEFAULT_PORT = 50_051
+_DEFAULT_PORT = host_and_port(DEFAULT_LISTEN)[1]
 
 #: How long each part may take until it is ready, in seconds. Redis may have gigabytes to load; a worker loads
 #: torch, which takes a minute from a cold disk.
@@ -65,13 +68,15 @@ class Commands:
     worker: tuple[str, ...] = (sys.executable, "-P", "-m", "pullback.worker")
 
 
-def run(port: int, data_dir: Path | None, workers: int, commands: Commands | None = None) -> int:
+def run(
+    port: int | None, data_dir: Path | None, workers: int | None, commands: Commands | None = None
+) -> int:
     """Runs Redis, a worker and a gateway until a signal comes or one of them cannot be kept up.
 
     Args:
-        port: where the gateway listens; 0 takes a free one.
+        port: where the gateway listens; 0 takes a free one; None leaves it to PULLBACK_LISTEN.
         data_dir: where jobs and results are kept; None takes the user's data directory.
-        workers: slots of the worker.
+        workers: slots of the worker; None leaves them to PULLBACK_SLOTS.
         commands: what to run as worker and as gateway.
 
     Returns:
@@ -81,24 +86,36 @@ def run(port: int, data_dir: Path | None, workers: int, commands: Commands | Non
         settings = UpSettings()
         with ExitStack() as stack:
             redis, url = _redis(settings, data_dir or settings.data_dir, stack)
-            return asyncio.run(_supervise(redis, url, port or free_port(), workers, commands or Commands()))
-    except (PullbackError, ValidationError) as error:
-        typer.echo(f"pullback up: {error}", err=True)
-        return 1
+            address = _address(settings, port)
+            parts = _parts(settings, url, address, workers or settings.slots, commands or Commands())
+            supervisor = Supervisor([redis, parts], _say, lambda: _welcome(address))
+            failure = asyncio.run(supervisor.run())
+    except ValidationError as error:
+        failure = f"pullback up: {explain(error)}"
+    except PullbackError as error:
+        failure = f"pullback up: {error}"
+    if failure is None:
+        return 0
+    typer.echo(failure, err=True)
+    return 1
 
 
-async def _supervise(redis: list[Part], url: str, port: int, workers: int, commands: Commands) -> int:
-    address = f"{HOST}:{port}"
-    _say(f"starting a worker with {workers} slots on cpu, and a gateway on {address}")
-    parts = [_worker(commands.worker, url, workers), _gateway(commands.gateway, url, address)]
-    supervisor = Supervisor([redis, parts], _say, lambda: _welcome(address))
-    return await supervisor.run()
+def _address(settings: UpSettings, port: int | None) -> str:
+    """Gives the gateway's address. A free port is chosen here, so that a gateway that died comes back on it."""
+    address = completed(settings.listen, None, port)
+    return completed(address, None, host_and_port(address)[1] or free_port())
+
+
+def _parts(settings: UpSettings, url: str, address: str, slots: int, commands: Commands) -> list[Part]:
+    _say(f"starting a worker with {slots} slots on {settings.device}, and a gateway on {address}")
+    return [_worker(commands.worker, url, settings.device, slots), _gateway(commands.gateway, url, address)]
 
 
 def _redis(settings: UpSettings, data_dir: Path, stack: ExitStack) -> tuple[list[Part], str]:
     """Makes the Redis part, none where a Redis runs already, and the URL to reach it."""
     if settings.redis_url is not None:
-        _say(f"using the Redis of PULLBACK_REDIS_URL, {_without_secrets(settings.redis_url)}; starting none")
+        _say(f"using the Redis of PULLBACK_REDIS_URL, {without_secrets(settings.redis_url)}; starting none")
+        ensure_answers(settings.redis_url)
         return [], settings.redis_url
     server = find_server(settings.redis_server)
     directory = stack.enter_context(DataDirectory.take(data_dir / _REDIS_DIR, server))
@@ -117,11 +134,11 @@ def _redis(settings: UpSettings, data_dir: Path, stack: ExitStack) -> tuple[list
     return [part], launch.url
 
 
-def _worker(command: tuple[str, ...], url: str, slots: int) -> Part:
+def _worker(command: tuple[str, ...], url: str, device: str, slots: int) -> Part:
     return Part(
         name="worker",
         command=leashed(command, signal.SIGKILL),
-        environment=part_environment(redis_url=url, device="cpu", slots=str(slots)),
+        environment=part_environment(redis_url=url, device=device, slots=str(slots)),
         ready=re.compile("pullback worker ready: (.*)"),
         ready_seconds=WORKER_READY_SECONDS,
         stop_seconds=WORKER_STOP_SECONDS,
@@ -140,18 +157,14 @@ def _gateway(command: tuple[str, ...], url: str, address: str) -> Part:
 
 
 def _welcome(address: str) -> None:
-    where = "" if address.endswith(f":{DEFAULT_PORT}") else f" --address {address}"
+    host, port = host_and_port(address)
+    where = "" if host in _LOCAL_HOSTS and port == _DEFAULT_PORT else f" --address {address}"
     _say(f"pullback is up on {address}")
     _say(f'  try it:   pullback eval "y = x**2" x=3{where}')
     _say("  stop it:  Ctrl-C")
 
 
 def _say(line: str) -> None:
-    # Whoever read our output may go away; the service stays.
-    with suppress(BrokenPipeError):
+    # Whoever read our output may go away, and a disk may be full; the service stays.
+    with suppress(OSError):
         typer.echo(line)
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -37,23 +37,19 @@ class Supervisor:
         self._hurry = asyncio.Event()
         self._tasks: list[asyncio.Task[str]] = []
 
-    async def run(self) -> int:
+    async def run(self) -> str | None:
         """Runs the parts.
 
         Returns:
-            The exit status: 0 when a signal ended it, 1 when a part failed.
+            Why it ended, where that was not a signal.
         """
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._on_signal)
         try:
-            failure = await self._until_failure_or_signal()
+            return await self._until_failure_or_signal()
         finally:
             await self._take_down()
-        if failure is None:
-            return 0
-        self._say(failure)
-        return 1
 
     def _on_signal(self) -> None:
         if self._stop.is_set():

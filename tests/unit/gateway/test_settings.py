@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from pullback.cli.settings import DEFAULT_LISTEN
+from pullback.gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def _run(**variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pullback.gateway"],
+        env={**os.environ, **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment may leave a variable empty to take the default."""
+    monkeypatch.setenv("PULLBACK_LISTEN", "")
+    assert GatewaySettings().listen == DEFAULT_LISTEN
+
+
+def test_a_wrong_setting_is_explained_in_one_line() -> None:
+    """The variable is named, its password is not shown, and the exit status is that of wrong usage."""
+    process = _run(PULLBACK_REDIS_URL="http://:secret@redis.example")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "PULLBACK_REDIS_URL: write a URL that begins with redis://, rediss:// or unix://\n"
+    )
+
+
+def test_a_port_that_is_taken_is_said_to_be() -> None:
+    """The address is named with what to do about it, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = _run(PULLBACK_LISTEN=address)
+    assert process.returncode == 1
+    # gRPC's own log may have a line above ours.
+    assert process.stderr.splitlines()[-1] == (
+        f"cannot listen on {address}: the port is taken, or the address is not this machine's; "
+        "choose another with --port or PULLBACK_LISTEN"
+    )
+    assert "Traceback" not in process.stderr
