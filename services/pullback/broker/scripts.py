@@ -12,7 +12,13 @@ BEAT = "beat"
 LEAVE = "leave"
 SWEEP = "sweep"
 
+# Read when the process starts: one that read them later could run with the scripts of a release that replaced its own.
+_SOURCES = {
+    name: files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SWEEP)
+}
+
 
 def source(name: str) -> str:
-    """Reads a script's text."""
-    return files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    """Gives a script's text."""
+    return _SOURCES[name]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import grpc
 
-from pullback.contract.errors import PullbackError, Stopping
+from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
 from pullback.contract.status import to_status
+from pullback.gateway.handlers import Garbled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,6 +51,7 @@ def unary(
     async def call(self: S, request: Request, context: Context) -> Response:
         try:
             _refuse_while_stopping(self)
+            refuse_garbled(request)
             return await handler(self, request, context)
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
@@ -76,6 +78,16 @@ def stream(
             await _abort(context, error)
 
     return call
+
+
+def refuse_garbled(request: object) -> None:
+    """Refuses what is no message.
+
+    Raises:
+        InvalidArgument: the bytes could not be read.
+    """
+    if isinstance(request, Garbled):
+        raise InvalidArgument(f"the bytes are not a {request.kind}")
 
 
 def _refuse_while_stopping(servicer: AbstractServicer) -> None:

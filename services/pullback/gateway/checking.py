@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from pullback.contract.program import check_names, compile_program, valid_name
 from pullback.contract.tensors import check_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pullback.contract.limits import Limits
     from pullback.v1 import evaluation_pb2
+
+# The nanoseconds of a Duration, whose sign is that of its seconds.
+MOST_NANOS = 999_999_999
 
 # Programs remembered with their verdict, and input names: a hot loop sends one program a hundred thousand times.
 VERDICTS = 512
@@ -35,6 +39,7 @@ class Checker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._verdicts: dict[VerdictKey, PullbackError | None] = {}
+        self._lock = threading.Lock()
         self._name_fault = lru_cache(NAMES)(valid_name)
 
     def check(self, evaluation: evaluation_pb2.Evaluation) -> None:
@@ -43,7 +48,7 @@ class Checker:
         Raises:
             PullbackError: the first fault, with the path of its field.
         """
-        self._check_counts(evaluation)
+        self._check_sizes(evaluation)
         inputs = evaluation.inputs
         size = 0
         for name in inputs:
@@ -53,12 +58,12 @@ class Checker:
             tensor = inputs[name]
             check_tensor(f'inputs["{name}"]', tensor, self._limits)
             size += len(tensor.data)
+        for name in evaluation.cotangents:
+            tensor = evaluation.cotangents[name]
+            check_tensor(f'cotangents["{shown(name)}"]', tensor, self._limits)
+            size += len(tensor.data)
         if size > self._limits.input_bytes:
             raise _too_much("inputs", "bytes", size, self._limits.input_bytes)
-        for name in evaluation.cotangents:
-            if self._name_fault(name) and name != "result":
-                raise InvalidArgument("is not a name", field=f'cotangents["{shown(name)}"]')
-            check_tensor(f'cotangents["{name}"]', evaluation.cotangents[name], self._limits)
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
         verdict = self._verdict(evaluation)
@@ -71,22 +76,30 @@ class Checker:
 
     def _verdict(self, evaluation: evaluation_pb2.Evaluation) -> PullbackError | None:
         key = _key(evaluation)
-        if key not in self._verdicts:
+        try:
+            return self._verdicts[key]
+        except KeyError:
             verdict = self._judge(*key)
+            self._remember(key, verdict)
+            return verdict
+
+    def _remember(self, key: VerdictKey, verdict: PullbackError | None) -> None:
+        # Threads judge long programs at the same time.
+        with self._lock:
             if len(self._verdicts) >= VERDICTS:
                 # The oldest: a dictionary keeps the order in which its keys came.
-                self._verdicts.pop(next(iter(self._verdicts)), None)
+                del self._verdicts[next(iter(self._verdicts))]
             self._verdicts[key] = verdict
-        return self._verdicts.get(key)
 
-    def _check_counts(self, evaluation: evaluation_pb2.Evaluation) -> None:
+    def _check_sizes(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        """Checks how much there is of everything, before any of it is looked at or remembered."""
         limits = self._limits
-        if len(evaluation.inputs) > limits.inputs:
-            raise _too_much("inputs", "inputs", len(evaluation.inputs), limits.inputs)
-        if len(evaluation.outputs) > limits.outputs:
-            raise _too_much("outputs", "names", len(evaluation.outputs), limits.outputs)
-        if len(evaluation.wrt) > limits.wrt:
-            raise _too_much("wrt", "names", len(evaluation.wrt), limits.wrt)
+        if len(evaluation.program) > limits.program_bytes:
+            raise _too_much("program", "characters", len(evaluation.program), limits.program_bytes)
+        check_names_alone("inputs", evaluation.inputs, limits.inputs, limits)
+        check_names_alone("cotangents", evaluation.cotangents, limits.outputs, limits)
+        check_names_alone("outputs", evaluation.outputs, limits.outputs, limits)
+        check_names_alone("wrt", evaluation.wrt, limits.wrt, limits)
 
     def _judge(
         self, source: str, inputs: tuple[str, ...], outputs: tuple[str, ...], wrt: tuple[str, ...]
@@ -96,6 +109,23 @@ class Checker:
         except PullbackError as error:
             return error
         return None
+
+
+def check_names_alone(field: str, names: Collection[str], most: int, limits: Limits) -> None:
+    """Checks the number and the lengths of names.
+
+    Raises:
+        LimitExceeded: too many.
+        InvalidArgument: one is too long.
+    """
+    if len(names) > most:
+        raise _too_much(field, "names", len(names), most)
+    for name in names:
+        if len(name) > limits.name_chars:
+            raise InvalidArgument(
+                f"'{shown(name)}' has {len(name):,} characters, but the limit is {limits.name_chars}",
+                field=field,
+            )
 
 
 def _key(evaluation: evaluation_pb2.Evaluation) -> VerdictKey:
@@ -117,7 +147,7 @@ def check_request_id(request_id: str, *, required: bool) -> None:
         raise InvalidArgument("is required on a stream, to tell the outcomes apart", field="request_id")
     if request_id and not REQUEST_ID.fullmatch(request_id):
         raise InvalidArgument(
-            f"{shown(request_id)!r} is not 1 to 128 characters from A-Z a-z 0-9 . _ : -", field="request_id"
+            f"'{shown(request_id)}' is not 1 to 128 characters from A-Z a-z 0-9 . _ : -", field="request_id"
         )
 
 
@@ -129,7 +159,10 @@ def timeout_ms(evaluation: evaluation_pb2.Evaluation, default: float, most: floa
     """
     seconds = default
     if evaluation.HasField("timeout"):
-        seconds = evaluation.timeout.seconds + evaluation.timeout.nanos / 1e9
+        whole, nanos = evaluation.timeout.seconds, evaluation.timeout.nanos
+        if abs(nanos) > MOST_NANOS or whole * nanos < 0:
+            raise InvalidArgument(f"{whole} s and {nanos} ns are no duration", field="timeout")
+        seconds = whole + nanos / 1e9
         if seconds <= 0:
             raise InvalidArgument(f"{seconds} s is not above zero", field="timeout")
     return max(1, int(min(seconds, most) * 1000))
@@ -137,7 +170,7 @@ def timeout_ms(evaluation: evaluation_pb2.Evaluation, default: float, most: floa
 
 def shown(text: str, most: int = 60) -> str:
     """Shortens and escapes a caller's text for a message."""
-    plain = text.encode("ascii", "backslashreplace").decode()
+    plain = text[: most + 1].encode("unicode_escape").decode()
     return plain if len(plain) <= most else plain[:most] + "..."
 
 

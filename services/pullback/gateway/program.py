@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.errors import PullbackError
 from pullback.contract.program import check_names, compile_program
+from pullback.gateway.checking import check_names_alone
 from pullback.v1 import gradient_pb2 as pb
 
 if TYPE_CHECKING:
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def check_program(request: pb.CheckProgramRequest, limits: Limits) -> pb.CheckProgramResponse:
-    """Checks a program; its faults are the answer, not an error."""
+    """Checks a program; its faults are the answer, not an error.
+
+    Raises:
+        PullbackError: there are more names, or longer ones, than are allowed.
+    """
+    check_names_alone("inputs", request.inputs, limits.inputs, limits)
+    check_names_alone("outputs", request.outputs, limits.outputs, limits)
     try:
         program = compile_program(request.program, limits)
         outputs = check_names(program, request.inputs or program.inputs, request.outputs, ())

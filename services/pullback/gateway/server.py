@@ -18,9 +18,9 @@ from pullback.broker import Acceptor, Pipe, ResultReader, Sweeper, connect_async
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
+from pullback.gateway.handlers import SERVICE, handlers
 from pullback.gateway.servicer import GradientServicer
 from pullback.gateway.waking import Waker
-from pullback.v1 import gradient_pb2, gradient_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SERVICE = gradient_pb2.DESCRIPTOR.services_by_name["GradientService"].full_name
 
 # How often Redis is asked for its room, in seconds.
 ROOM_SECONDS = 1.0
@@ -75,7 +74,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))
         servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
-        gradient_pb2_grpc.add_GradientServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # generated
+        server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)
         if settings.reflection:

@@ -17,7 +17,6 @@ from pullback.gateway.checking import Checker, check_request_id, limit_on_reques
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import check_program
 from pullback.v1 import gradient_pb2 as pb
-from pullback.v1 import gradient_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -37,8 +36,8 @@ REQUESTS_AT_ONCE = 4_096
 TURN_SECONDS = 0.005
 
 
-class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
-    """Answers calls: checks what came, leaves a ticket at the desk, and waits."""
+class GradientServicer:
+    """Answers calls: checks what came, leaves a ticket at the desk, and waits. `handlers` makes RPCs of its methods."""
 
     def __init__(self, desk: Desk, settings: GatewaySettings, limits: Limits) -> None:
         self._desk = desk
@@ -84,8 +83,8 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
         self,
         request_iterator: AsyncIterator[pb.EvaluateStreamRequest],
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - gRPC passes it
-    ) -> AsyncIterator[pb.EvaluateStreamResponse]:
-        """Evaluates many evaluations and answers each as it finishes."""
+    ) -> AsyncIterator[bytes]:
+        """Evaluates many evaluations and answers each as it finishes; gives serialised responses."""
         stream = OutcomeStream()
         reading = asyncio.create_task(self._read(request_iterator, stream))
         self._streams.add(reading)
@@ -109,6 +108,7 @@ class GradientServicer(gradient_pb2_grpc.GradientServiceServicer):
     ) -> None:
         try:
             async for message in requests:
+                boundary.refuse_garbled(message)
                 limit_on_requests(message.requests, REQUESTS_AT_ONCE)
                 await self._begin_all(message.requests, stream)
                 await stream.room()

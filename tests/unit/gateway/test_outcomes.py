@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 
 from google.rpc import code_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pullback.contract.errors import InvalidArgument
-from pullback.gateway.outcomes import BYTES_AT_ONCE, OUTCOMES_AT_ONCE, OutcomeStream
+from pullback.gateway.outcomes import BYTES_AT_ONCE, OUTCOMES_AT_ONCE, OutcomeStream, _entry
 from pullback.v1 import evaluation_pb2
 from pullback.v1 import gradient_pb2 as pb
 
@@ -17,7 +19,7 @@ def serialised(printed: str = "") -> bytes:
 
 async def collect(stream: OutcomeStream) -> list[pb.EvaluateStreamResponse]:
     """Everything that a stream sends until it ends."""
-    return [response async for response in stream.responses()]
+    return [pb.EvaluateStreamResponse.FromString(data) async for data in stream.responses()]
 
 
 async def test_every_request_has_exactly_one_outcome() -> None:
@@ -54,3 +56,11 @@ async def test_messages_stay_small() -> None:
     stream.close()
     counts = [len(response.outcomes) for response in await collect(stream)]
     assert counts == [OUTCOMES_AT_ONCE, 1, 1, 1, 1]
+
+
+@given(st.text("abcdefgh-0123456789", min_size=1, max_size=128), st.text(max_size=20_000))
+def test_passing_bytes_on_equals_parsing_them(request_id: str, printed: str) -> None:
+    """An entry made of bytes is the message that protobuf would have made, whatever its length."""
+    data = b"".join(_entry(request_id.encode(), serialised(printed)))
+    (outcome,) = pb.EvaluateStreamResponse.FromString(data).outcomes
+    assert (outcome.request_id, outcome.result.printed) == (request_id, printed)

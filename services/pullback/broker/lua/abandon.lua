@@ -32,7 +32,7 @@ for i = 1, #ARGV - FIXED do
   local key = KEYS[2 * i - 1]
   local record = redis.call('GET', key)
   if record and string.sub(record, 1, 1) == 'Q' then
-    local lane, entry, waiting = string.match(string.sub(record, 18), '^(.-)\n(.-)\n(.*)$')
+    local waiting, lane, entry = string.match(record, '^(.-)\n(.-)\n(.*)$', 18)
     local others = {}
     for name in string.gmatch(waiting, '[^,]+') do
       if name ~= gateway then
@@ -40,7 +40,7 @@ for i = 1, #ARGV - FIXED do
       end
     end
     if #others > 0 then
-      local rest = lane .. '\n' .. entry .. '\n' .. table.concat(others, ',')
+      local rest = table.concat(others, ',') .. '\n' .. lane .. '\n' .. entry
       redis.call('SET', key, string.sub(record, 1, 17) .. rest, 'KEEPTTL')
     else
       forget(i, lane, entry)

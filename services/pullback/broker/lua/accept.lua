@@ -10,7 +10,7 @@
 -- KEYS, two for each job, after those:
 --   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
 --               (contract/lifecycle.py), 16 bytes of digest, by which a repeated request is told from another one, then
---               while it is Q:  lane, entry, and the names of the gateways that wait with commas between, a line each
+--               while it is Q:  names of the gateways that wait with commas between, lane, and entry, a line each
 --               when terminal:  serialised EvaluateOutcome
 --   evaluation  string; serialised Evaluation, where it is too long for the lane; gone when the job is finished
 --
@@ -62,7 +62,7 @@ local function enqueue(i, c, at)
   local long = #evaluation > inline
   local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life, 'accepted', now,
     'digest', digest, 'evaluation', long and '' or evaluation)
-  redis.call('SET', key, 'Q' .. digest .. lane .. '\n' .. entry .. '\n' .. gateway, 'PX', kept)
+  redis.call('SET', key, 'Q' .. digest .. gateway .. '\n' .. lane .. '\n' .. entry, 'PX', kept)
   if long then
     -- A drain reads hundreds of entries at once, so a long evaluation waits by itself until its turn comes.
     redis.call('SET', KEYS[3 * classes + 2 * i], evaluation, 'PX', kept)
@@ -71,13 +71,13 @@ local function enqueue(i, c, at)
 end
 
 local function join(key, record)
-  local waiting = string.match(record, '([^\n]*)$')
+  local waiting = string.match(record, '^[^\n]*', 18)
   for name in string.gmatch(waiting, '[^,]+') do
     if name == gateway then
       return
     end
   end
-  redis.call('SET', key, record .. ',' .. gateway, 'KEEPTTL')
+  redis.call('SET', key, string.sub(record, 1, 17) .. gateway .. ',' .. string.sub(record, 18), 'KEEPTTL')
 end
 
 local letters, outcomes = {}, {}

@@ -26,7 +26,7 @@ for i = 1, (#ARGV - FIXED) / PER_JOB do
   local record = redis.call('GET', key)
   local passing = ARGV[at + 3] == 'C' or ARGV[at + 3] == 'X'
   if record and string.sub(record, 1, 17) == 'Q' .. ARGV[at + 2]
-      and not (passing and string.match(record, '\n(.-)\n[^\n]*$') ~= ARGV[at + 1]) then
+      and not (passing and string.sub(record, -#ARGV[at + 1]) ~= ARGV[at + 1]) then
     if passing then
       redis.call('DEL', key, KEYS[2 * i + 1])
     else
@@ -38,7 +38,7 @@ for i = 1, (#ARGV - FIXED) / PER_JOB do
     written = written + 1
     local enclosed = #outcome <= inline and outcome or ''
     local letter = struct.pack('<HI', #ARGV[at], #enclosed) .. ARGV[at] .. enclosed
-    for gateway in string.gmatch(string.match(record, '([^\n]*)$'), '[^,]+') do
+    for gateway in string.gmatch(string.match(record, '^[^\n]*', 18), '[^,]+') do
       local letters = mail[gateway]
       if not letters then
         letters = {}

@@ -36,14 +36,14 @@ local function put_back(entry)
     local key = records .. fields.job
     local record = redis.call('GET', key)
     if record and string.sub(record, 1, 17) == 'Q' .. fields.digest then
-      local waiting = string.match(record, '([^\n]*)$')
+      local waiting = string.match(record, '^[^\n]*', 18)
       local attempt = tonumber(fields.attempt) + 1
       if attempt > most then
         fail(key, fields.digest, waiting, fields.job)
       else
         local again = redis.call('XADD', lane, '*', 'job', fields.job, 'attempt', attempt, 'deadline', fields.deadline,
           'accepted', fields.accepted, 'digest', fields.digest, 'evaluation', fields.evaluation)
-        redis.call('SET', key, 'Q' .. fields.digest .. lane .. '\n' .. again .. '\n' .. waiting, 'KEEPTTL')
+        redis.call('SET', key, 'Q' .. fields.digest .. waiting .. '\n' .. lane .. '\n' .. again, 'KEEPTTL')
       end
     end
   end
