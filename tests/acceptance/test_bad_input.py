@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
@@ -15,7 +15,7 @@ from pullback.contract.tensors import encode
 from pullback.v1 import evaluation_pb2, gradient_pb2, gradient_pb2_grpc, tensor_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from google.rpc.status_pb2 import Status
     from tests.acceptance.system import System
@@ -169,3 +169,24 @@ def test_a_request_id_belongs_to_one_evaluation(system: System) -> None:
         assert again.timings == first.timings
         with pytest.raises(RequestIdReused):
             client.evaluate("y = x**2", x=4.0, request_id="mine")
+
+
+def test_bytes_that_are_no_message_are_the_callers_fault(system: System) -> None:
+    """Garbled bytes, on a call and on a stream, are INVALID_ARGUMENT, and the service goes on."""
+    service = "/pullback.v1.GradientService/"
+    channel: Any
+    with grpc.insecure_channel(system.address) as channel:
+        calls: list[Callable[[], object]] = [
+            lambda: channel.unary_unary(f"{service}Evaluate")(b"\xff\xff", timeout=30),
+            lambda: list(channel.stream_stream(f"{service}EvaluateStream")(iter([b"\xff\xff"]), timeout=30)),
+            lambda: channel.unary_unary(f"{service}CheckProgram")(b"\xff\xff", timeout=30),
+        ]
+        for call in calls:
+            with pytest.raises(grpc.RpcError) as caught:
+                call()
+            status = rpc_status.from_call(caught.value)
+            assert status is not None
+            assert status.code == code_pb2.INVALID_ARGUMENT
+            assert "the bytes are not a pullback.v1." in status.message
+    with Client(system.address) as client:
+        assert client.evaluate("y = x**2", x=3.0).value == 9.0

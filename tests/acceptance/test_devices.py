@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pullback.client import Device
+
+
+# Some seconds of matrix products.
+LONG = "y = x\n" + "y = (y @ x) * 0.001\n" * 40 + "y = y.sum()"
 
 
 @contextmanager
@@ -75,6 +81,41 @@ def test_a_device_that_nobody_serves_is_refused_at_once(redis_url: str) -> None:
                 client.evaluate("y = x**2", x=3.0, device="cpu")
         with pytest.raises(DeviceNotServed):
             client.evaluate("y = x**2", x=3.0, device="cuda")
+
+
+def test_a_worker_whose_slots_are_taken_leaves_work_to_others(redis_url: str) -> None:
+    """Beside one worker that computes for long, another answers at once, however wake-ups were handed out."""
+    with (
+        gateway(redis_url) as client,
+        worker(redis_url, "one", "cpu"),
+        worker(redis_url, "two", "cpu"),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        long = pool.submit(client.evaluate, LONG, x=np.eye(1_000), timeout=40.0)
+        answers = [client.evaluate("y = x**2", x=float(number), timeout=20.0) for number in range(6)]
+        assert [answer.value for answer in answers] == [float(number) ** 2 for number in range(6)]
+        assert not long.done()
+        busy = long.result().worker
+        assert {answer.worker for answer in answers} <= {"one", "two"}
+        assert answers[-1].worker != busy
+
+
+def test_two_gateways_share_a_request(redis_url: str) -> None:
+    """The same request through two gateways at once is computed once and answered twice, alike."""
+    with (
+        gateway(redis_url) as one,
+        gateway(redis_url) as two,
+        worker(redis_url, "w", "cpu"),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        for number in range(20):
+            calls = [
+                pool.submit(each.evaluate, "y = x**2", x=float(number), request_id=f"shared-{number}")
+                for each in (one, two)
+            ]
+            first, second = (call.result() for call in calls)
+            assert first.value == second.value == float(number) ** 2
+            assert first.timings == second.timings
 
 
 @pytest.mark.gpu

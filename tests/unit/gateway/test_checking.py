@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from pullback.contract.errors import InvalidArgument, LimitExceeded, ProgramError
+from pullback.contract.limits import DEFAULT_LIMITS
+from pullback.contract.tensors import encode
+from pullback.gateway.checking import VERDICTS, Checker, check_request_id, shown, timeout_ms
+from pullback.v1.evaluation_pb2 import Evaluation
+
+X = encode(np.array(1.0))
+
+
+def test_nothing_oversized_is_remembered() -> None:
+    """Programs, names and counts beyond the limits are refused before they become keys of a cache."""
+    checker = Checker(DEFAULT_LIMITS)
+    long = "a" * (DEFAULT_LIMITS.name_chars + 1)
+    for evaluation in (
+        Evaluation(program="#" * (DEFAULT_LIMITS.program_bytes + 1), inputs={"x": X}),
+        Evaluation(program="y = x", inputs={long: X}),
+        Evaluation(program="y = x", inputs={"x": X}, outputs=[long]),
+        Evaluation(program="y = x", inputs={"x": X}, wrt=[long]),
+        Evaluation(program="y = x", inputs={"x": X}, cotangents={f"c{n}": X for n in range(65)}),
+    ):
+        with pytest.raises((InvalidArgument, LimitExceeded)):
+            checker.check(evaluation)
+    assert checker._verdicts == {}
+
+
+def test_verdicts_are_remembered_and_the_oldest_forgotten() -> None:
+    """A program is judged once, and no more verdicts are kept than the bound."""
+    checker = Checker(DEFAULT_LIMITS)
+    for number in range(VERDICTS + 5):
+        checker.check(Evaluation(program=f"y = x + {number}", inputs={"x": X}))
+    assert len(checker._verdicts) == VERDICTS
+
+
+def test_a_long_program_takes_long_until_it_has_a_verdict() -> None:
+    """Only the first check of a long program is made in a thread, whatever its verdict."""
+    checker = Checker(DEFAULT_LIMITS)
+    evaluation = Evaluation(program="y = x\n" * 200 + "z = nothing", inputs={"x": X})
+    assert checker.takes_long(evaluation)
+    with pytest.raises(ProgramError):
+        checker.check(evaluation)
+    assert not checker.takes_long(evaluation)
+
+
+def test_cotangents_count_as_input() -> None:
+    """The bytes of inputs and cotangents together are bounded."""
+    limits = DEFAULT_LIMITS.model_copy(update={"input_bytes": 12})
+    with pytest.raises(LimitExceeded):
+        Checker(limits).check(Evaluation(program="y = x", inputs={"x": X}, cotangents={"y": X}))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "expected"), [(2, 0, 2_000), (0, 1_000_000, 1), (0, 1, 1), (10**9, 0, 300_000)]
+)
+def test_a_time_limit_is_its_own_up_to_the_services(seconds: int, nanos: int, expected: int) -> None:
+    """Durations become milliseconds, at least one and at most the service's maximum."""
+    evaluation = Evaluation(timeout=Duration(seconds=seconds, nanos=nanos))
+    assert timeout_ms(evaluation, 30.0, 300.0) == expected
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(0, 0), (-1, 0), (1, -1), (-1, 5), (1, 2_000_000_000)])
+def test_what_is_no_duration_is_refused(seconds: int, nanos: int) -> None:
+    """Zero, negative, of mixed sign, or with too many nanoseconds."""
+    evaluation = Evaluation(timeout=Duration(seconds=seconds, nanos=nanos))
+    with pytest.raises(InvalidArgument) as caught:
+        timeout_ms(evaluation, 30.0, 300.0)
+    assert caught.value.field == "timeout"
+
+
+def test_callers_text_is_shown_on_one_line_in_ascii() -> None:
+    """Line feeds, escapes and other scripts appear as code points, and long text is cut."""
+    assert shown("a\nb\x1b[31mé") == r"a\nb\x1b[31m\xe9"
+    assert len(shown("x" * 10_000)) < 100
+
+
+@pytest.mark.parametrize("request_id", ["", "a b", "é", "x" * 129])
+def test_a_request_id_has_a_plain_form(request_id: str) -> None:
+    """On a stream it is required; everywhere it is short and plain."""
+    with pytest.raises(InvalidArgument) as caught:
+        check_request_id(request_id, required=True)
+    assert caught.value.field == "request_id"
