@@ -63,6 +63,10 @@ def cancels_key(drain: str) -> str:
     return f"{PREFIX}cancels:{drain}"
 
 
+#: What the name of a lane's set of jobs ends with that were given up while they shared an entry of the lane.
+GIVEN_UP = ":given-up"
+
+
 #: The Redis string that names the gateway whose sweeper works at the moment.
 SWEEPER_LOCK = f"{PREFIX}sweeper"
 

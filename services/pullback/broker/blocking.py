@@ -1,4 +1,4 @@
-"""A blocking connection to Redis for the drain's hot path: one command at a time, as lean as a socket allows.
+"""A blocking connection to Redis for the drain's hot path: a few commands at a time, as lean as a socket allows.
 
 Kept beside redis-py, which the rest of the worker uses, for what docs/decisions/0009 measured.
 """
@@ -50,19 +50,20 @@ class Line:
             RedisConnectionError: there is no connection, or it broke. The command may have been run.
             RedisTimeoutError: there was no reply in time. Likewise.
         """
-        try:
-            line = self._socket or self._connect()
-            line.sendall(hiredis.pack_command(command))
-            reply = self._read(line)
-        except TimeoutError as error:
-            self.close()
-            raise RedisTimeoutError("no reply in time") from error
-        except OSError as error:
-            self.close()
-            raise RedisConnectionError(f"the connection was lost: {type(error).__name__}") from error
+        (reply,) = self._exchange(hiredis.pack_command(command), 1)
         if isinstance(reply, hiredis.ReplyError):
             raise exception(reply)
         return reply
+
+    def calls(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """Sends commands together and gives their replies; one that is an error is given, not raised.
+
+        Raises:
+            RedisConnectionError: there is no connection, or it broke. Any of the commands may have been run.
+            RedisTimeoutError: there was no reply in time. Likewise.
+        """
+        replies = self._exchange(b"".join(map(hiredis.pack_command, commands)), len(commands))
+        return [exception(each) if isinstance(each, hiredis.ReplyError) else each for each in replies]
 
     def run(self, script: Script, keys: Sequence[str], arguments: Iterable[Any]) -> Any:
         """Runs a script, as `call` does."""
@@ -71,6 +72,18 @@ class Line:
             return self.call("EVALSHA", script.digest, *rest)
         except NoScriptError:
             return self.call("EVAL", script.source, *rest)
+
+    def _exchange(self, sent: bytes, replies: int) -> list[Any]:
+        try:
+            line = self._socket or self._connect()
+            line.sendall(sent)
+            return [self._read(line) for _ in range(replies)]
+        except TimeoutError as error:
+            self.close()
+            raise RedisTimeoutError("no reply in time") from error
+        except OSError as error:
+            self.close()
+            raise RedisConnectionError(f"the connection was lost: {type(error).__name__}") from error
 
     def close(self) -> None:
         """Ends the connection."""

@@ -3,28 +3,37 @@
 Strategy: a drain is a consumer of the lane's group under a name that is used once. What it took and did not finish
 is in the group's pending list under that name; when the name is no longer among the lane's living drains, the
 sweeper puts those entries back. So nothing here needs to be undone when the process dies.
+
+An entry holds several jobs. It is taken whole, and taken off the lane with the last of its jobs.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from pullback.broker import scripts
-from pullback.broker.jobs import TakenJob
+from pullback.broker.jobs import taken_jobs
 from pullback.broker.pipe import Script
-from pullback.broker.tuning import DRAIN_LIFE_MS, INLINE_OUTCOME_BYTES, WAKE_LIFE_MS
-from pullback.contract.names import GROUP, drains_key, evaluation_key, job_key, results_key
+from pullback.broker.tuning import DRAIN_LIFE_MS, ENTRY_JOBS, INLINE_OUTCOME_BYTES, WAKE_LIFE_MS
+from pullback.contract.lifecycle import State
+from pullback.contract.names import GIVEN_UP, GROUP, drains_key, evaluation_key, job_key, results_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pullback.broker.blocking import Line
-    from pullback.broker.jobs import FinishedJob
+    from pullback.broker.jobs import FinishedJob, TakenJob
 
-# Jobs in one finish script: Lua's stack takes some 8,000 values in one call, and two go in for each job.
+# Jobs in one finish script, during which Redis does nothing else. Lua's stack takes some 8,000 values in one call.
 FINISH_AT_ONCE = 500
+
+# Entries taken at once: their jobs are 1,024 at most.
+ENTRIES_AT_ONCE = 64
+
+# States that are true of one entry only.
+_PASSING = frozenset({State.CANCELLED, State.EXPIRED})
 
 
 class LaneDrain:
@@ -42,52 +51,125 @@ class LaneDrain:
         self.lane = lane
         self.name = name
         self._unsure = False
+        self._jobs_per_entry = float(ENTRY_JOBS)
+        # Jobs of each entry that are not finished, by id.
+        self._open: dict[bytes, set[str]] = {}
+        self._given_up = lane + GIVEN_UP
         self._finish = Script(scripts.source(scripts.FINISH))
         self._join = Script(scripts.source(scripts.JOIN))
         self._leave = Script(scripts.source(scripts.LEAVE))
+        self._share = Script(scripts.source(scripts.SHARE))
 
     def join(self) -> None:
         """Counts this drain among the living, until its beats stop."""
         self._redis.run(self._join, [self.lane, drains_key(self.lane)], [GROUP, self.name, DRAIN_LIFE_MS])
 
-    def take(self, count: int, block_ms: int) -> list[TakenJob]:
-        """Takes up to `count` jobs; waits up to `block_ms` for the first.
+    def take(self, count: int, block_ms: int, finish: Sequence[FinishedJob] = ()) -> list[TakenJob]:
+        """Takes about `count` jobs; waits up to `block_ms` for the first.
+
+        They come in entries, so they may be some more or fewer; where few are wanted, they are not more.
 
         After a take that failed, the jobs whose names may have been lost on the way are given first. Everything that
         was taken before must be finished by then.
+
+        Args:
+            count: how many are wanted.
+            block_ms: how long to wait.
+            finish: jobs to finish before, on the same way to Redis.
         """
         if self._unsure:
-            lost = self._read(count, block_ms, "0")
+            self.finish(finish)
+            finish = ()
+            lost = self._read(count, block_ms, "0", ())
             self._unsure = False
             if lost:
                 return lost
+        if len(finish) > FINISH_AT_ONCE:
+            self.finish(finish[:-FINISH_AT_ONCE])
+            finish = finish[-FINISH_AT_ONCE:]
         self._unsure = True
-        taken = self._read(count, block_ms, ">")
+        taken = self._read(count, block_ms, ">", finish)
         self._unsure = False
         return taken
 
-    def _read(self, count: int, block_ms: int, after: str) -> list[TakenJob]:
-        try:
-            reply = self._redis.call(
-                "XREADGROUP",
-                "GROUP",
-                GROUP,
-                self.name,
-                "COUNT",
-                count,
-                "BLOCK",
-                block_ms,
-                "STREAMS",
-                self.lane,
-                after,
-            )
-        except ResponseError as error:
+    def _read(self, count: int, block_ms: int, after: str, finish: Sequence[FinishedJob]) -> list[TakenJob]:
+        entries = max(1, min(round(count / self._jobs_per_entry), ENTRIES_AT_ONCE))
+        commands: list[tuple[Any, ...]] = [
+            (
+                "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", entries, "BLOCK", block_ms,
+                "STREAMS", self.lane, after,
+            ),
+            ("EXISTS", self._given_up),
+        ]  # fmt: skip
+        ending = self._ending(finish) if finish else None
+        if ending:
+            commands.insert(0, ("EVALSHA", self._finish.digest, *ending))
+        *finished, reply, given_up = self._redis.calls(*commands)
+        if ending:
+            self._check_finished(finished[0], ending)
+            self._settle(finish)
+        if isinstance(reply, ResponseError) and str(reply).startswith("NOGROUP"):
             # Redis came back without its data. The group is made again; there is nothing to read.
-            if not str(error).startswith("NOGROUP"):
-                raise
             self.join()
             return []
-        return [_taken(entry, fields) for _, entries in reply or () for entry, fields in entries if fields]
+        if isinstance(reply, Exception):
+            raise reply
+        taken = [taken_jobs(entry, fields) for _, found in reply or () for entry, fields in found if fields]
+        return self._keep(taken, count, look=given_up != 0)
+
+    def _check_finished(self, reply: Any, ending: list[Any]) -> None:
+        if isinstance(reply, NoScriptError):
+            self._redis.call("EVAL", self._finish.source, *ending)
+        elif isinstance(reply, Exception):
+            raise reply
+
+    def _keep(self, taken: list[list[TakenJob]], count: int, *, look: bool) -> list[TakenJob]:
+        """Notes what was taken, and gives those jobs of it that this drain is to work on."""
+        if not taken:
+            return []
+        mean = sum(map(len, taken)) / len(taken)
+        # Up at once and down slowly: to take too few costs a little, and too many keeps them from others.
+        self._jobs_per_entry = max(mean, 0.75 * self._jobs_per_entry + 0.25 * mean)
+        if count < ENTRY_JOBS:
+            taken = self._share_beyond(count, taken)
+        if look:
+            taken = self._without_given_up(taken)
+        for jobs in taken:
+            self._open[jobs[0].entry] = {job.job_id for job in jobs}
+        return [job for jobs in taken for job in jobs]
+
+    def _share_beyond(self, count: int, taken: list[list[TakenJob]]) -> list[list[TakenJob]]:
+        """Puts back what is more than `count` jobs."""
+        kept = []
+        for jobs in taken:
+            if len(jobs) > count:
+                self._redis.run(self._share, [self.lane], [GROUP, job_key(""), jobs[0].entry, count])
+            if count:
+                kept.append(jobs[:count])
+            count -= min(count, len(jobs))
+        return kept
+
+    def _without_given_up(self, taken: list[list[TakenJob]]) -> list[list[TakenJob]]:
+        """Leaves out the jobs that were given up while they shared an entry, and entries of which none is left."""
+        names = [job.entry + b"/" + job.job_id.encode() for jobs in taken for job in jobs]
+        if not names:
+            return taken
+        given_up = {
+            name for name, is_one in zip(names, self._redis.call("SMISMEMBER", self._given_up, *names), strict=True)
+            if is_one
+        }  # fmt: skip
+        if not given_up:
+            return taken
+        self._redis.call("SREM", self._given_up, *given_up)
+        wanted = [
+            [job for job in jobs if job.entry + b"/" + job.job_id.encode() not in given_up] for jobs in taken
+        ]
+        for jobs, left in zip(taken, wanted, strict=True):
+            if not left:
+                self._redis.calls(
+                    ("XACK", self.lane, GROUP, jobs[0].entry), ("XDEL", self.lane, jobs[0].entry)
+                )
+        return [jobs for jobs in wanted if jobs]
 
     def payload(self, job: TakenJob) -> bytes | None:
         """Gives a job's serialised `Evaluation`; None where nobody waits for it any more."""
@@ -101,16 +183,34 @@ class LaneDrain:
         written = 0
         for start in range(0, len(jobs), FINISH_AT_ONCE):
             some = jobs[start : start + FINISH_AT_ONCE]
-            keys = [self.lane]
-            arguments: list[Any] = [GROUP, results_key(""), INLINE_OUTCOME_BYTES]
-            for done in some:
-                job = done.job
-                keys += (job_key(job.job_id), evaluation_key(job.job_id))
-                arguments += (
-                    job.job_id, job.entry, job.digest, done.state.value, done.outcome, int(not job.payload),
-                )  # fmt: skip
-            written += int(self._redis.run(self._finish, keys, arguments))
+            count, *rest = self._ending(some)
+            written += int(self._redis.run(self._finish, rest[:count], rest[count:]))
+            self._settle(some)
         return written
+
+    def _ending(self, jobs: Sequence[FinishedJob]) -> list[Any]:
+        """Gives the number of keys, the keys and the arguments of finish.lua."""
+        left: dict[bytes, set[str]] = {}
+        keys = [self.lane]
+        arguments: list[Any] = []
+        for job, state, outcome in jobs:
+            job_id, entry = job.job_id, job.entry
+            if entry not in left:
+                left[entry] = set(self._open.get(entry, ()))
+            left[entry].discard(job_id)
+            keys.append(job_key(job_id))
+            arguments += (job_id, job.digest, outcome, state.value.encode() + _more(job, state))
+        ended = [entry for entry, open_jobs in left.items() if not open_jobs]
+        head = [GROUP, results_key(""), evaluation_key(""), INLINE_OUTCOME_BYTES, len(ended), *ended]
+        return [len(keys), *keys, *head, *arguments]
+
+    def _settle(self, jobs: Sequence[FinishedJob]) -> None:
+        for job, _, _ in jobs:
+            open_jobs = self._open.get(job.entry)
+            if open_jobs is not None:
+                open_jobs.discard(job.job_id)
+                if not open_jobs:
+                    del self._open[job.entry]
 
     def leave(self, *, in_any_case: bool) -> str:
         """Takes this drain off the lane.
@@ -126,7 +226,8 @@ class LaneDrain:
         return str(reply.decode())
 
 
-def _taken(entry: bytes, fields: list[bytes]) -> TakenJob:
-    # The order in which accept.lua and sweep.lua write them.
-    _, job_id, _, attempt, _, deadline, _, accepted, _, digest, _, evaluation = fields
-    return TakenJob(entry, job_id.decode(), int(attempt), int(deadline), int(accepted), digest, evaluation)
+def _more(job: TakenJob, state: State) -> bytes:
+    """Gives what finish.lua wants to know beside the state."""
+    if state in _PASSING:
+        return job.entry
+    return b"" if job.payload else b"L"

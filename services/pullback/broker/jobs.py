@@ -6,6 +6,7 @@ Named tuples, which are made three times as fast as frozen dataclasses, for ther
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from pullback.contract.names import DEVICE_CLASSES, lane_key
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Length of a digest; the Lua scripts know it too.
 DIGEST_BYTES = 16
+
+# How accept.lua has a job in an entry: lengths of id and evaluation, the time limit between them, and the digest.
+_HEAD = Struct(f"<HII{DIGEST_BYTES}s")
 
 
 class NewJob(NamedTuple):
@@ -38,12 +42,18 @@ class NewJob(NamedTuple):
     digest: bytes
     payload: bytes
 
+    def packed(self, *, long: bool) -> bytes:
+        """Packs the job for an entry of a lane, without its evaluation where that is long."""
+        job_id = self.job_id.encode()
+        payload = b"" if long else self.payload
+        return _HEAD.pack(len(job_id), self.timeout_ms, len(payload), self.digest) + job_id + payload
+
 
 class TakenJob(NamedTuple):
     """A job as a drain reads it from its lane.
 
     Times are in ms by the clock of Redis. The payload is empty where it was too long for the lane; `LaneDrain.payload`
-    fetches it.
+    fetches it. An entry holds several jobs, but none twice.
     """
 
     entry: bytes
@@ -53,6 +63,24 @@ class TakenJob(NamedTuple):
     accepted_ms: int
     digest: bytes
     payload: bytes
+
+
+def taken_jobs(entry: bytes, fields: list[bytes]) -> list[TakenJob]:
+    """Reads the jobs of one entry of a lane."""
+    # The order in which accept.lua and jobs.lua write them.
+    _, attempt, _, accepted, _, packed = fields
+    tries, accepted_ms = int(attempt), int(accepted)
+    jobs = []
+    at = 0
+    while at < len(packed):
+        id_length, timeout_ms, length, digest = _HEAD.unpack_from(packed, at)
+        begin = at + _HEAD.size
+        middle = begin + id_length
+        at = middle + length
+        job_id = packed[begin:middle].decode()
+        payload = packed[middle:at]
+        jobs.append(TakenJob(entry, job_id, tries, accepted_ms + timeout_ms, accepted_ms, digest, payload))
+    return jobs
 
 
 class FinishedJob(NamedTuple):

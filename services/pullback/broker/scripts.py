@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 ACCEPT = "accept"
@@ -10,13 +11,19 @@ ABANDON = "abandon"
 JOIN = "join"
 BEAT = "beat"
 LEAVE = "leave"
+SHARE = "share"
 SWEEP = "sweep"
 
+_INCLUDE = re.compile(r"^-- include (\w+)\.lua$", re.MULTILINE)
+
+
+def _read(name: str) -> str:
+    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda found: _read(found[1]), text)
+
+
 # Read when the process starts: one that read them later could run with the scripts of a release that replaced its own.
-_SOURCES = {
-    name: files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SWEEP)
-}
+_SOURCES = {name: _read(name) for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP)}
 
 
 def source(name: str) -> str:

@@ -26,6 +26,11 @@ SWEEPER_LOCK_MS = 3_000
 #: How often a job may lose its worker, the last time included.
 MOST_ATTEMPTS = 5
 
+#: Most jobs and bytes in one entry of a lane. What shares an entry is queued, taken and let go by one command each; a
+#: drain takes entries whole, so that more would keep work from other drains.
+ENTRY_JOBS = 16
+ENTRY_BYTES = 65_536
+
 #: Evaluations up to this many bytes travel in the lane; longer ones wait in the job record until a drain is at them.
 INLINE_EVALUATION_BYTES = 65_536
 

@@ -97,7 +97,9 @@ class Desk:
             job.job_id, deliver, now + job.timeout_ms / 1000 + OVERDUE_SECONDS, now + LOOK_SECONDS
         )
         self._tickets.setdefault(job.job_id, []).append(ticket)
-        self._acceptor.accept(job, lambda answer: self._answered(ticket, answer))
+        self._acceptor.accept(
+            job, lambda answer: self._answered(ticket, answer), company=len(self._tickets) - 1
+        )
         return ticket
 
     def _answered(self, ticket: Ticket, answer: Answer) -> None:

@@ -19,14 +19,16 @@ class FakeAcceptor:
 
     def __init__(self) -> None:
         self.asked: list[tuple[NewJob, Callable[[Answer], None]]] = []
+        self.company: list[int] = []
         self.given_up: list[str] = []
 
     def abandon(self, job_id: str) -> None:
         """Notes what was given up."""
         self.given_up.append(job_id)
 
-    def accept(self, job: NewJob, answer: Callable[[Answer], None]) -> None:
+    def accept(self, job: NewJob, answer: Callable[[Answer], None], *, company: int = 0) -> None:
         """Notes the question."""
+        self.company.append(company)
         self.asked.append((job, answer))
 
     def answer(self, answer: Answer) -> None:
@@ -45,6 +47,18 @@ class Office:
     def submit(self, job_id: str = "a") -> Ticket:
         """Submits a job and notes what its caller is told."""
         return self.desk.submit(NewJob(job_id, "", 1000, 0, b"", b""), self.told.append)
+
+
+async def test_the_acceptor_is_told_how_many_others_are_waited_for() -> None:
+    """None for the first, one for the second, and none again when both are answered."""
+    office = Office()
+    for job_id in "ab":
+        office.submit(job_id)
+    for job_id in "ab":
+        office.acceptor.answer(Accepted())
+        office.desk.delivered(job_id, b"done")
+    office.submit("c")
+    assert office.acceptor.company == [0, 1, 0]
 
 
 async def test_an_outcome_is_delivered_once() -> None:

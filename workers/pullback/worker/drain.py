@@ -68,7 +68,7 @@ class Drain:
         self._stop = stop
         self._clock_offset_ms = clock_offset_ms
         self._appetite = Appetite(settings.batch)
-        self._entries: dict[str, list[str]] = {}
+        self._taken: dict[str, TakenJob] = {}
 
     def run(self) -> bool:
         """Works until the lane is empty for a while, the lease is over, or the worker stops.
@@ -78,14 +78,17 @@ class Drain:
         """
         patiently(self._lane.join)
         begun = idle_since = time.monotonic()
+        done: list[FinishedJob] = []
         while True:
-            taken = patiently(lambda: self._lane.take(self._appetite.count, BLOCK_MS))
+            taken = patiently(partial(self._lane.take, self._appetite.count, BLOCK_MS, done))
             now = time.monotonic()
+            done = []
             if taken:
-                self._work(taken)
+                done = self._work(taken)
                 self._appetite.digest(len(taken), time.monotonic() - now)
                 idle_since = time.monotonic()
             if self._stop or now - begun > self._settings.lease_seconds:
+                patiently(partial(self._lane.finish, done))
                 return patiently(lambda: self._lane.leave(in_any_case=True)) == "wake"
             idle = not taken and now - idle_since >= self._settings.linger_seconds
             if idle and patiently(lambda: self._lane.leave(in_any_case=False)) == "left":
@@ -93,44 +96,54 @@ class Drain:
 
     def cancel(self, job_id: str) -> None:
         """Stops a job that nobody waits for; from any thread."""
-        for entry in self._entries.get(job_id, ()):
-            self._isolator.cancel(entry)
+        for key, job in list(self._taken.items()):
+            if job.job_id == job_id:
+                self._isolator.cancel(key)
 
-    def _work(self, taken: list[TakenJob]) -> None:
-        # One job may be there twice, after its first drain was thought dead: entries tell the two apart, ids do not.
-        by_entry = {job.entry.decode(): job for job in taken}
-        entries: dict[str, list[str]] = {}
-        for entry, job in by_entry.items():
-            entries.setdefault(job.job_id, []).append(entry)
-        self._entries = entries
-        for jobs in self._loaded(by_entry):
-            self._evaluate(jobs, by_entry)
-        self._entries = {}
+    def _work(self, taken: list[TakenJob]) -> list[FinishedJob]:
+        """Has jobs evaluated, and finishes each when it is done.
 
-    def _loaded(self, by_entry: dict[str, TakenJob]) -> Iterator[list[Job]]:
-        """Gives the jobs whose evaluations came with the lane as one batch, and each long one by itself."""
-        offset = self._clock_offset_ms()
-        yield [_job(entry, job, job.payload, offset) for entry, job in by_entry.items() if job.payload]
-        for entry, job in by_entry.items():
+        Returns:
+            The last ones, which are done but not finished: that can go along with the next look at the lane.
+        """
+        # One job may be there twice, after its first drain was thought dead: numbers tell the two apart, ids do not.
+        self._taken = {str(number): job for number, job in enumerate(taken)}
+        left = len(taken)
+        last: list[FinishedJob] = []
+        for done in self._done():
+            left -= len(done)
+            if left:
+                patiently(partial(self._lane.finish, done))
+            else:
+                last = done
+        self._taken = {}
+        return last
+
+    def _done(self) -> Iterator[list[FinishedJob]]:
+        """Evaluates what was taken, and gives every job once, as it is done."""
+        offset, taken = self._clock_offset_ms(), self._taken
+        # Those whose evaluations came with the lane are one batch, and each long one is evaluated by itself.
+        yield from self._evaluate(
+            [_job(key, job, job.payload, offset) for key, job in taken.items() if job.payload]
+        )
+        for key, job in taken.items():
             if not job.payload:
                 payload = patiently(partial(self._lane.payload, job))
                 if payload is None:
                     # Nobody waits for it any more; finishing it takes it off the lane.
-                    patiently(partial(self._lane.finish, [FinishedJob(job, State.CANCELLED, _GIVEN_UP)]))
+                    yield [FinishedJob(job, State.CANCELLED, _GIVEN_UP)]
                 else:
-                    yield [_job(entry, job, payload, offset)]
+                    yield from self._evaluate([_job(key, job, payload, offset)])
 
-    def _evaluate(self, jobs: Sequence[Job], by_entry: dict[str, TakenJob]) -> None:
+    def _evaluate(self, jobs: Sequence[Job]) -> Iterator[list[FinishedJob]]:
+        taken = self._taken
         while jobs:
             again = []
             for outcomes in self._isolator.run(jobs):
                 lost = {outcome.job_id for outcome in outcomes if outcome.event is Event.LOSE}
-                again += [job._replace(deaths=job.deaths + 1) for job in jobs if job.id in lost]
-                done = [
-                    _finished(by_entry[outcome.job_id], outcome) for outcome in outcomes if outcome.message
-                ]
-                if done:
-                    patiently(partial(self._lane.finish, done))
+                if lost:
+                    again += [job._replace(deaths=job.deaths + 1) for job in jobs if job.id in lost]
+                yield [_finished(taken[outcome.job_id], outcome) for outcome in outcomes if outcome.message]
             jobs = again
 
 
@@ -151,9 +164,9 @@ def patiently(command: Callable[[], T]) -> T:
             time.sleep(RETRY_SECONDS)
 
 
-def _job(entry: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:
+def _job(key: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:
     # Deadlines are by the clock of Redis, and evaluators go by this machine's.
-    return Job(entry, payload, job.accepted_ms, job.deadline_ms - offset_ms)
+    return Job(key, payload, job.accepted_ms, job.deadline_ms - offset_ms)
 
 
 def _finished(job: TakenJob, outcome: Outcome) -> FinishedJob:

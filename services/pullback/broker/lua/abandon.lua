@@ -2,35 +2,53 @@
 -- Gives up the jobs of one gateway's callers who went away.
 --
 -- A job that another gateway still waits for goes on. Any other is forgotten, so that its request id is free again:
--- taken off the lane where it is queued, and named to the drain that holds it where it is running.
+-- taken off the lane where it is queued by itself, left out by the drain that takes the entry which it shares with
+-- others, and named to the drain that holds it where it is running.
 --
--- KEYS: two for each job: its record (string) and its long evaluation (string); see accept.lua.
---   Written too, by names that the records hold: the lane (stream), and cancels:<drain> (list of job ids; lives one
---   minute).
--- ARGV: group, gateway, prefix of the cancels lists, then the id of each job.
+-- KEYS: for each job its record (string); see accept.lua.
+--   Written too: long evaluations (strings), by a prefix and the job's id; by names that the records hold, the lane
+--   (stream), its given-up (set of "<entry>/<job id>"; lives as long as the records would have), and cancels:<drain>
+--   (list of job ids; lives one minute).
+-- ARGV: group, gateway, prefix of the cancels lists, prefix of long evaluations, what the name of a lane's given-up
+--   ends with, then the id of each job.
 --
 -- Returns how many jobs were forgotten.
 
-local group, gateway, cancels = ARGV[1], ARGV[2], ARGV[3]
-local FIXED = 3
+-- include jobs.lua
+
+local group, gateway, cancels, evaluations, given_up = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local FIXED = 5
 local CANCELS_LIFE_MS = 60000
 
+local function leave_out(lane, entry, id, life)
+  local set = lane .. given_up
+  redis.call('SADD', set, entry .. '/' .. id)
+  if redis.call('PTTL', set) < life then
+    redis.call('PEXPIRE', set, life)
+  end
+end
+
 local function forget(i, lane, entry)
+  local id = ARGV[FIXED + i]
   local pending = redis.call('XPENDING', lane, group, entry, entry, 1)
   if pending[1] then
     local list = cancels .. pending[1][2]
-    redis.call('RPUSH', list, ARGV[FIXED + i])
+    redis.call('RPUSH', list, id)
     redis.call('PEXPIRE', list, CANCELS_LIFE_MS)
   else
-    redis.call('XDEL', lane, entry)
+    local fields = fields_of(lane, entry)
+    if fields and #jobs_in(fields.jobs) > 1 then
+      leave_out(lane, entry, id, redis.call('PTTL', KEYS[i]))
+    else
+      redis.call('XDEL', lane, entry)
+    end
   end
-  redis.call('DEL', KEYS[2 * i - 1], KEYS[2 * i])
+  redis.call('DEL', KEYS[i], evaluations .. id)
 end
 
 local forgotten = 0
 for i = 1, #ARGV - FIXED do
-  local key = KEYS[2 * i - 1]
-  local record = redis.call('GET', key)
+  local record = redis.call('GET', KEYS[i])
   if record and string.sub(record, 1, 1) == 'Q' then
     local waiting, lane, entry = string.match(record, '^(.-)\n(.-)\n(.*)$', 18)
     local others = {}
@@ -41,7 +59,7 @@ for i = 1, #ARGV - FIXED do
     end
     if #others > 0 then
       local rest = table.concat(others, ',') .. '\n' .. lane .. '\n' .. entry
-      redis.call('SET', key, string.sub(record, 1, 17) .. rest, 'KEEPTTL')
+      redis.call('SET', KEYS[i], string.sub(record, 1, 17) .. rest, 'KEEPTTL')
     else
       forget(i, lane, entry)
       forgotten = forgotten + 1

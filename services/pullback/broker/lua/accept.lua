@@ -5,33 +5,41 @@
 --
 -- KEYS, three for each device class, in the order in which an evaluation without a wish takes them:
 --   3c+1  nodes   sorted set; worker slots that are alive, scored by the ms at which each counts as dead
---   3c+2  lane    stream; queued jobs; made here with its consumer group; lives for ever, and is empty when all is done
+--   3c+2  lane    stream; queued jobs, some in each entry; made here with its consumer group; lives for ever, and is
+--                 empty when all is done. An entry's fields, in order: attempt (from 1), accepted (ms), jobs: packed,
+--                 one after the other, each
+--                   length of id (2 bytes), time limit in ms (4), length of evaluation (4): little-endian; digest (16),
+--                   id, serialised Evaluation. A long evaluation is left out, and its length is 0.
 --   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
--- KEYS, two for each job, after those:
+-- KEYS, one for each job, after those:
 --   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
 --               (contract/lifecycle.py), 16 bytes of digest, by which a repeated request is told from another one, then
 --               while it is Q:  names of the gateways that wait with commas between, lane, and entry, a line each
 --               when terminal:  serialised EvaluateOutcome
---   evaluation  string; serialised Evaluation, where it is too long for the lane; gone when the job is finished
+-- Written too, by a prefix and the job's id: its evaluation (string; serialised Evaluation, where it is too long for the
+--   lane; gone when the job is finished).
 --
--- ARGV: classes, group, gateway, life of a wake-up in ms, longest evaluation in a lane in bytes; then for each job: id,
---   lane or "", time limit ms, retention ms, digest, serialised Evaluation.
+-- ARGV: classes, group, gateway, life of a wake-up in ms, most jobs and bytes in an entry, prefix of long evaluations;
+--   then for each job: id, lane or "", life of the record in ms, packed job, evaluation where it is long, else "".
 --
 -- Returns {list of lanes to wake, one letter for each job, outcome, ...}. The letters: A accepted, J joined one that
 --   waits, D done before (its outcome follows, in order), C conflict with another evaluation, U unserved device.
 
+local call, sub = redis.call, string.sub
 local classes = tonumber(ARGV[1])
-local group, gateway, wake_life, inline = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local FIXED, PER_JOB = 5, 6
+local group, gateway, wake_life = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local most_jobs, most_bytes, evaluations = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local FIXED, PER_JOB = 7, 5
+local DIGEST = 11
 
-local clock = redis.call('TIME')
+local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- Live worker slots by class, counted when first asked for.
 local slots = {}
 local function live_slots(c)
   if not slots[c] then
-    slots[c] = redis.call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf')
+    slots[c] = call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf')
   end
   return slots[c]
 end
@@ -46,28 +54,47 @@ local function choose(wish)
 end
 
 local function append(lane, ...)
-  local entry = redis.call('XADD', lane, 'NOMKSTREAM', '*', ...)
+  local entry = call('XADD', lane, 'NOMKSTREAM', '*', ...)
   if not entry then
-    redis.call('XGROUP', 'CREATE', lane, group, '0', 'MKSTREAM')
-    entry = redis.call('XADD', lane, '*', ...)
+    call('XGROUP', 'CREATE', lane, group, '0', 'MKSTREAM')
+    entry = call('XADD', lane, '*', ...)
   end
   return entry
 end
 
+-- Jobs of each class that share the next entry: their numbers, what each packs, and the bytes of it all.
+local numbers, packed, bytes = {}, {}, {}
 local touched = {}
-local function enqueue(i, c, at)
-  local key, lane = KEYS[3 * classes + 2 * i - 1], KEYS[3 * c + 2]
-  local life, digest, evaluation = tonumber(ARGV[at + 2]), ARGV[at + 4], ARGV[at + 5]
-  local kept = life + tonumber(ARGV[at + 3])
-  local long = #evaluation > inline
-  local entry = append(lane, 'job', ARGV[at], 'attempt', 1, 'deadline', now + life, 'accepted', now,
-    'digest', digest, 'evaluation', long and '' or evaluation)
-  redis.call('SET', key, 'Q' .. digest .. gateway .. '\n' .. lane .. '\n' .. entry, 'PX', kept)
-  if long then
-    -- A drain reads hundreds of entries at once, so a long evaluation waits by itself until its turn comes.
-    redis.call('SET', KEYS[3 * classes + 2 * i], evaluation, 'PX', kept)
+
+local function enqueue(c)
+  local lane = KEYS[3 * c + 2]
+  local entry = append(lane, 'attempt', 1, 'accepted', now, 'jobs', table.concat(packed[c]))
+  local rest = gateway .. '\n' .. lane .. '\n' .. entry
+  for place, i in ipairs(numbers[c]) do
+    local at = FIXED + PER_JOB * (i - 1) + 1
+    local digest = sub(packed[c][place], DIGEST, DIGEST + 15)
+    call('SET', KEYS[3 * classes + i], 'Q' .. digest .. rest, 'PX', ARGV[at + 2])
+    if ARGV[at + 4] ~= '' then
+      -- A drain reads hundreds of jobs at once, so a long evaluation waits by itself until its turn comes.
+      call('SET', evaluations .. ARGV[at], ARGV[at + 4], 'PX', ARGV[at + 2])
+    end
   end
+  numbers[c] = nil
   touched[c] = true
+end
+
+local function gather(c, i, job)
+  if numbers[c] and bytes[c] + #job > most_bytes then
+    enqueue(c)
+  end
+  if not numbers[c] then
+    numbers[c], packed[c], bytes[c] = {}, {}, 0
+  end
+  local place = #numbers[c] + 1
+  numbers[c][place], packed[c][place], bytes[c] = i, job, bytes[c] + #job
+  if place == most_jobs then
+    enqueue(c)
+  end
 end
 
 local function join(key, record)
@@ -77,28 +104,39 @@ local function join(key, record)
       return
     end
   end
-  redis.call('SET', key, string.sub(record, 1, 17) .. gateway .. ',' .. string.sub(record, 18), 'KEEPTTL')
+  call('SET', key, sub(record, 1, 17) .. gateway .. ',' .. sub(record, 18), 'KEEPTTL')
 end
 
+-- Digests of the jobs that this call accepts: their records are written with their entry, and one may be asked for twice.
+local fresh = {}
 local letters, outcomes = {}, {}
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
-  local key = KEYS[3 * classes + 2 * i - 1]
-  local record = redis.call('GET', key)
-  if not record then
+  local key, job = KEYS[3 * classes + i], ARGV[at + 3]
+  local digest = sub(job, DIGEST, DIGEST + 15)
+  local record = not fresh[key] and call('GET', key)
+  if fresh[key] then
+    letters[i] = fresh[key] == digest and 'J' or 'C'
+  elseif not record then
     local class = choose(ARGV[at + 1])
     if class then
-      enqueue(i, class, at)
+      fresh[key] = digest
+      gather(class, i, job)
     end
     letters[i] = class and 'A' or 'U'
-  elseif string.sub(record, 2, 17) ~= ARGV[at + 4] then
+  elseif sub(record, 2, 17) ~= digest then
     letters[i] = 'C'
-  elseif string.sub(record, 1, 1) == 'Q' then
+  elseif sub(record, 1, 1) == 'Q' then
     join(key, record)
     letters[i] = 'J'
   else
     letters[i] = 'D'
-    outcomes[#outcomes + 1] = string.sub(record, 18)
+    outcomes[#outcomes + 1] = sub(record, 18)
+  end
+end
+for c = 0, classes - 1 do
+  if numbers[c] then
+    enqueue(c)
   end
 end
 
@@ -106,11 +144,11 @@ end
 local wake = {}
 for c in pairs(touched) do
   local lane, drains = KEYS[3 * c + 2], KEYS[3 * c + 3]
-  local live = redis.call('ZCOUNT', drains, '(' .. now, '+inf')
+  local live = call('ZCOUNT', drains, '(' .. now, '+inf')
   if live < live_slots(c) then
-    local busy = redis.call('XPENDING', lane, group)[4]
+    local busy = call('XPENDING', lane, group)[4]
     if live <= (busy and #busy or 0) then
-      redis.call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':' .. live)
+      call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':' .. live)
       wake[#wake + 1] = lane
     end
   end

@@ -4,62 +4,62 @@
 -- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua.
 --   Written too, by names that the entries hold: job records and long evaluations (strings), and results:<gateway>
 --   (channel; see finish.lua).
--- ARGV: group, prefix of job records, prefix of long evaluations, prefix of results channels, most attempts, outcome of a job that had them all,
---   life of a wake-up in ms, life of the lock in ms, the sweeper's name.
+-- ARGV: group, prefix of job records, prefix of long evaluations, prefix of results channels, most attempts, outcome of a
+--   job that had them all, life of a wake-up in ms, life of the lock in ms, the sweeper's name.
 --
--- Returns {entries put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
+-- Returns {jobs put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
+
+-- include jobs.lua
 
 local lane, drains, nodes, lock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group, records, evaluations, results = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most, lost, wake_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local lock_life, sweeper = ARGV[8], ARGV[9]
-local SWEEP_AT_ONCE = 500
+local ENTRIES_AT_ONCE = 100
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local function fail(key, digest, waiting, id)
-  redis.call('SET', key, 'F' .. digest .. lost, 'KEEPTTL')
-  redis.call('DEL', evaluations .. id)
+local function fail(key, job, waiting)
+  redis.call('SET', key, 'F' .. job.digest .. lost, 'KEEPTTL')
+  redis.call('DEL', evaluations .. job.id)
   for gateway in string.gmatch(waiting, '[^,]+') do
-    redis.call('PUBLISH', results .. gateway, struct.pack('<HI', #id, #lost) .. id .. lost)
+    redis.call('PUBLISH', results .. gateway, struct.pack('<HI', #job.id, #lost) .. job.id .. lost)
   end
 end
 
+-- What shared an entry is queued again singly: one of these jobs may be what its drain died of.
 local function put_back(entry)
-  local found = redis.call('XRANGE', lane, entry, entry)[1]
-  if found then
-    local fields = {}
-    for i = 1, #found[2], 2 do
-      fields[found[2][i]] = found[2][i + 1]
-    end
-    local key = records .. fields.job
-    local record = redis.call('GET', key)
-    if record and string.sub(record, 1, 17) == 'Q' .. fields.digest then
-      local waiting = string.match(record, '^[^\n]*', 18)
+  local fields = fields_of(lane, entry)
+  local count = 0
+  for _, job in ipairs(fields and jobs_in(fields.jobs) or {}) do
+    local key = records .. job.id
+    local waiting = waiting_for(key, job.digest, entry)
+    if waiting then
       local attempt = tonumber(fields.attempt) + 1
       if attempt > most then
-        fail(key, fields.digest, waiting, fields.job)
+        fail(key, job, waiting)
       else
-        local again = redis.call('XADD', lane, '*', 'job', fields.job, 'attempt', attempt, 'deadline', fields.deadline,
-          'accepted', fields.accepted, 'digest', fields.digest, 'evaluation', fields.evaluation)
-        redis.call('SET', key, 'Q' .. fields.digest .. waiting .. '\n' .. lane .. '\n' .. again, 'KEEPTTL')
+        queue_again(key, lane, waiting, job, attempt, fields.accepted)
       end
+      count = count + 1
     end
   end
   redis.call('XACK', lane, group, entry)
   redis.call('XDEL', lane, entry)
+  return count
 end
 
 local function sweep(consumer)
-  local pending = redis.call('XPENDING', lane, group, '-', '+', SWEEP_AT_ONCE, consumer)
+  local pending = redis.call('XPENDING', lane, group, '-', '+', ENTRIES_AT_ONCE, consumer)
+  local count = 0
   for _, entry in ipairs(pending) do
-    put_back(entry[1])
+    count = count + put_back(entry[1])
   end
-  if #pending < SWEEP_AT_ONCE then
+  if #pending < ENTRIES_AT_ONCE then
     redis.call('XGROUP', 'DELCONSUMER', lane, group, consumer)
   end
-  return #pending
+  return count
 end
 
 local holder = redis.call('GET', lock)
