@@ -177,3 +177,34 @@ def test_a_limited_read_does_not_limit_the_next(pair: Pair) -> None:
     assert waiting.is_alive()
     frames.send(far, pack(Kind.BATCH, []))
     waiting.join()
+
+
+@pytest.mark.parametrize(
+    "sizes", [(300, 300, 5, 300), (5, 200_000, 5), (300, 2_000_000, 0, 300), (300, 0, 0, 0, 1)]
+)
+def test_frames_that_are_there_at_once_are_read_one_by_one(pair: Pair, sizes: tuple[int, ...]) -> None:
+    """What comes with a frame is the begin of the next one, whatever lengths the reader expected."""
+    near, far = pair
+    sent = [bytes([number]) * size for number, size in enumerate(sizes)]
+    data = b"".join(piece for blob in sent for piece in pack(Kind.BATCH, [(7, (blob,))]))
+    sender = threading.Thread(target=far.sendall, args=(data,))
+    sender.start()
+    reader = Reader(near)
+    for blob in sent:
+        received = reader.read()
+        assert received is not None
+        assert received == (Kind.BATCH, (7,), [blob])
+    sender.join()
+    assert not reader.is_ahead
+
+
+def test_a_reader_knows_that_it_is_ahead(pair: Pair) -> None:
+    """Bytes of a next frame that were received with the last one are told of, for the socket is empty."""
+    near, far = pair
+    reader = Reader(near)
+    frames.send(far, pack(Kind.BATCH, [(0, (bytes(100),))]))
+    assert reader.read() is not None
+    frames.send(far, pack(Kind.BATCH, [(0, (bytes(50),))]) + pack(Kind.EPITAPH, [(3, ())]))
+    assert reader.read() is not None
+    assert reader.is_ahead
+    assert reader.read() == (Kind.EPITAPH, (3,), [b""])

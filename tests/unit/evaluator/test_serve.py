@@ -239,3 +239,18 @@ def test_a_deadline_error_survives_the_way() -> None:
     """An error made here is read by the contract as the same error."""
     with evaluator(Engine(lambda _: DeadlineExceeded("late"))) as handle:
         assert isinstance(error_of(handle.evaluate([job("a")])[0].message), DeadlineExceeded)
+
+
+def test_an_epitaph_that_comes_with_an_answer_is_noticed() -> None:
+    """An evaluator that died right after its answer is dead, also where its end was received with the answer."""
+    near, far = socket.socketpair()
+    with far:
+        frames.send(far, frames.pack(Kind.HELLO, [(1, ()), (frames.READY, ())]))
+        with Evaluator(near) as handle:
+            answer = frames.pack(Kind.OUTCOMES, [(frames.SUCCEEDED, (b"long enough",))])
+            frames.send(far, answer)
+            handle.evaluate([job("a")])
+            answer = frames.pack(Kind.OUTCOMES, [(frames.SUCCEEDED, (b"",))])
+            frames.send(far, answer + frames.pack(Kind.EPITAPH, [(-11, ())]))
+            handle.evaluate([job("b")])
+            assert not handle.alive

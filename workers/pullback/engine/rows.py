@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from math import isfinite
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
 from pullback.engine.row_plan import ROW_BLOCK
+from pullback.engine.tape import Recorder, picker
 from pullback.engine.wire import TORCH_DTYPES, number_tensor, write
 from pullback.v1 import evaluation_pb2, tensor_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from pullback.engine.bindings.binding import Binding
     from pullback.engine.row_plan import RowPlan, RowTensor
+    from pullback.engine.tape import Tape
 
 # Up to so many bytes, Python's own sum tells whether there may be NaNs. A lone small evaluation finds the processor's
 # caches cold, and what numpy takes for the same costs it more than the arithmetic.
 MAX_SUMMED_BYTES = 128
 
+# Most bytes that one block of all inputs may take for a tape to be kept. In bigger ones the arithmetic counts.
+MAX_TAPE_BYTES = 2**14
+
+# The block at which a tape is recorded. What is asked for once does not pay for it.
+RECORDED_BLOCK = 2
+
 _FLOATS: Mapping[str, Literal["f", "d"]] = {"float32": "f", "float64": "d"}
 
 #: The bytes of an evaluation's inputs, in the order of their names.
 RowData = tuple[bytes, ...]
+
+
+#: The outputs; and for each leaf its gradient, if there is one.
+_Found = tuple[list[torch.Tensor], tuple[torch.Tensor | None, ...]]
 
 
 class _Turn(NamedTuple):
@@ -52,6 +65,21 @@ class _Cut(NamedTuple):
     floats: Literal["f", "d"] | None
 
 
+class _Taped:
+    """A tape for one block of rows, with memory for its inputs."""
+
+    def __init__(self, tape: Tape, inputs: Sequence[RowTensor]) -> None:
+        self._tape = tape
+        self._stacks = [torch.empty(ROW_BLOCK, *row.shape, dtype=_dtype(row)) for row in inputs]
+        self._bytes = [stack.view(-1).view(torch.uint8).numpy().data for stack in self._stacks]
+
+    def play(self, columns: Iterable[bytearray]) -> list[NDArray[np.generic]]:
+        """Computes a block from the bytes of each input. What it gives is good until the next."""
+        for memory, column in zip(self._bytes, columns, strict=True):
+            memory[:] = column
+        return [tensor.numpy() for tensor in self._tape.play(self._stacks)]
+
+
 class RowRunner:
     """Runs evaluations of one plan.
 
@@ -66,13 +94,14 @@ class RowRunner:
 
     def __init__(self, plan: RowPlan, names: Sequence[str], blank: evaluation_pb2.Result) -> None:
         self._plan = plan
+        self._taped: _Taped | None = None
+        self._blocks_to_tape = RECORDED_BLOCK if _is_small(plan.inputs) else 0
         self._places = tuple(names.index(row.name) for row in plan.inputs)
         self._turns = tuple(
-            _Turn(step.function, _picker(step.operands), step.keywords, step.target) for step in plan.steps
+            _Turn(step.function, picker(step.operands), step.keywords, step.target) for step in plan.steps
         )
         tracked = [row for row in plan.inputs if row.name in plan.tracked]
-        ones = [torch.ones(ROW_BLOCK, *row.shape, dtype=_dtype(row)) for row in plan.inputs]
-        outputs, gradients = self._compute(ones)
+        outputs, gradients = self._compute(self._ones())
         found = {
             row: gradient for row, gradient in zip(tracked, gradients, strict=True) if gradient is not None
         }
@@ -98,27 +127,65 @@ class RowRunner:
     def _run_stack(self, rows: Sequence[RowData]) -> list[evaluation_pb2.Result]:
         # The last row is repeated: it is as ordinary as the others, where zeros might be a singular point.
         padding = -len(rows) % ROW_BLOCK
-        stacks = []
-        for row, place in zip(self._plan.inputs, self._places, strict=True):
-            stacks.append(_stack(row, [data[place] for data in rows], padding))
-        tensors, gradients = self._compute(stacks)
-        tensors += [gradient for gradient in gradients if gradient is not None]
+        columns = []
+        for place in self._places:
+            data = [row[place] for row in rows]
+            columns.append(bytearray().join(data + data[-1:] * padding))
+        arrays = self._arrays(columns, len(rows) + padding)
         parts = []
-        for cut, tensor in zip(self._cuts, tensors, strict=True):
-            parts.append((cut.message, cut.size, _bytes(tensor, cut, len(rows))))
+        for cut, array in zip(self._cuts, arrays, strict=True):
+            parts.append((cut.message, cut.size, _bytes(array, cut, len(rows))))
         results = []
         for index in range(len(rows)):
             # The messages are the template's own: to look a copy's tensors up by name takes longer than to copy it.
-            for message, size, data in parts:
-                message.data = data[index * size : (index + 1) * size]
+            for message, size, whole in parts:
+                message.data = whole[index * size : (index + 1) * size]
             result = evaluation_pb2.Result()
             result.CopyFrom(self._template)
             results.append(result)
         return results
 
-    def _compute(
-        self, stacks: Sequence[torch.Tensor]
-    ) -> tuple[list[torch.Tensor], tuple[torch.Tensor | None, ...]]:
+    def _arrays(self, columns: Sequence[bytearray], count: int) -> list[NDArray[np.generic]]:
+        """Computes what is cut into results, from the bytes of each input in all rows."""
+        if count == ROW_BLOCK:
+            if self._taped:
+                return self._taped.play(columns)
+            self._blocks_to_tape -= 1
+            if self._blocks_to_tape == 0:
+                return self._record(columns)
+        return self._autograd(self._stacks(columns))
+
+    def _record(self, columns: Sequence[bytearray]) -> list[NDArray[np.generic]]:
+        arrays = self._autograd(self._stacks(columns))
+        try:
+            taped = self._new_tape()
+            # torch may choose other kernels while it is watched.
+            if taped and all(map(_is_same, arrays, taped.play(columns))):
+                self._taped = taped
+        except Exception:  # noqa: BLE001 - whatever it is, the block is computed, and so will be the others
+            self._taped = None
+        return arrays
+
+    def _new_tape(self) -> _Taped | None:
+        # On other numbers than it is tried with, so that none of them is taken for a constant.
+        stacks = self._ones()
+        constants = (value for value in self._plan.template if isinstance(value, torch.Tensor))
+        with Recorder(stacks, constants) as recorder:
+            found = _flat(self._compute(stacks))
+        tape = recorder.tape(found)
+        return None if tape is None else _Taped(tape, self._plan.inputs)
+
+    def _autograd(self, stacks: Sequence[torch.Tensor]) -> list[NDArray[np.generic]]:
+        # By force: torch may leave the zeros of a gradient of nothing to be filled in.
+        return [tensor.numpy(force=True) for tensor in _flat(self._compute(stacks))]
+
+    def _ones(self) -> list[torch.Tensor]:
+        return [torch.ones(ROW_BLOCK, *row.shape, dtype=_dtype(row)) for row in self._plan.inputs]
+
+    def _stacks(self, columns: Sequence[bytearray]) -> list[torch.Tensor]:
+        return [_stack(row, column) for row, column in zip(self._plan.inputs, columns, strict=True)]
+
+    def _compute(self, stacks: Sequence[torch.Tensor]) -> _Found:
         """Computes the outputs and, for each leaf, the gradients of all rows, each of shape ``[rows, *shape]``."""
         plan = self._plan
         slots: list[Any] = [*plan.template]
@@ -157,29 +224,31 @@ class RowRunner:
         return template
 
 
-def _picker(slots: tuple[int, ...]) -> Callable[[Sequence[object]], Iterable[object]]:
-    """Makes what picks operands out of the slots."""
-    if len(slots) > 1:
-        return itemgetter(*slots)
-    # Given one place, `itemgetter` makes no tuple; given a slice, it gives a list.
-    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
+def _flat(found: _Found) -> list[torch.Tensor]:
+    outputs, gradients = found
+    return outputs + [gradient for gradient in gradients if gradient is not None]
 
 
-def _stack(row: RowTensor, data: list[bytes], padding: int) -> torch.Tensor:
-    joined = bytearray().join(data + data[-1:] * padding)
+def _is_same(array: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
+    return array.dtype == other.dtype and array.shape == other.shape and array.tobytes() == other.tobytes()
+
+
+def _stack(row: RowTensor, column: bytearray) -> torch.Tensor:
     # A clone's memory begins where torch's own does, see `wire.ALIGNMENT`.
-    flat = torch.frombuffer(joined, dtype=_dtype(row)).clone()
+    flat = torch.frombuffer(column, dtype=_dtype(row)).clone()
     return flat.view(-1, *row.shape) if row.shape else flat
 
 
-def _bytes(stack: torch.Tensor, cut: _Cut, count: int) -> bytes:
+def _is_small(inputs: Iterable[RowTensor]) -> bool:
+    return ROW_BLOCK * sum(row.byte_count for row in inputs) <= MAX_TAPE_BYTES
+
+
+def _bytes(array: NDArray[np.generic], cut: _Cut, count: int) -> bytes:
     """Gives the bytes of a stack, of which `count` rows are asked for, with all NaNs made the same one.
 
     Where both operands are NaN, which of the two an addition hands on differs between the vectors of one unrolled
     loop, and so with a row's place. An input that is handed on untouched keeps its bits.
     """
-    # By force: torch may leave the zeros of a gradient of nothing to be filled in.
-    array = stack.numpy(force=True)
     data = array.tobytes()
     size = count * cut.size
     if not cut.floats or (

@@ -37,6 +37,9 @@ _BIG_PIECE_BYTES = 1 << 16
 # Up to this many bytes, table and body are received by one call and then cut up. Beyond, blobs are received singly.
 _SMALL_FRAME_BYTES = 1 << 20
 
+# Up to this many bytes, a frame is received by one call where it is as long as the one before it.
+_BRIEF_FRAME_BYTES = 1 << 14
+
 # What is asked of the kernel for the bytes under way, which makes big tensors faster. It may give less.
 _SOCKET_BUFFER_BYTES = 1 << 22
 
@@ -100,8 +103,7 @@ def pack(kind: Kind, entries: Sequence[tuple[int, Sequence[bytes]]]) -> list[byt
         table += (tag, length)
         pieces += blob
     _check_bounds(len(entries), body_bytes)
-    head = _HEADER.pack(kind, len(entries), body_bytes) + struct.pack(f"<{len(table)}q", *table)
-    return [head, *pieces]
+    return [struct.pack(f"{_HEADER.format}{len(table)}q", kind, len(entries), body_bytes, *table), *pieces]
 
 
 def send(sock: socket.socket, frame: Sequence[bytes], timeout: float | None = None) -> None:
@@ -117,6 +119,9 @@ def send(sock: socket.socket, frame: Sequence[bytes], timeout: float | None = No
         BlockingIOError: it would take time, and `timeout` is 0.
         OSError: the connection broke.
     """
+    if sum(map(len, frame)) < _BIG_PIECE_BYTES:
+        _send_block(sock, b"".join(frame), timeout)
+        return
     for is_big, run in groupby(frame, lambda piece: len(piece) >= _BIG_PIECE_BYTES):
         # Never an empty send: the peer may have all that it wants by then, and be gone.
         for block in run if is_big else (b"".join(run),):
@@ -145,6 +150,13 @@ class Reader:
         sock.setblocking(True)
         self._sock = sock
         self._limit_us = 0
+        self._expected = _HEADER.size
+        self._ahead = b""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether bytes behind the last frame were received with it, so that the socket does not tell of them."""
+        return bool(self._ahead)
 
     def read(self, until: float | None = None) -> Frame | None:
         """Reads the next frame; None where the peer hung up before one began.
@@ -157,15 +169,20 @@ class Reader:
             TimeoutError: `until` passed.
             OSError: the connection broke.
         """
-        header = self._receive(_HEADER.size, until)
-        if not header:
-            return None
-        kind, count, body_bytes = _HEADER.unpack(_whole(header, _HEADER.size))
-        if kind not in _KINDS:
-            raise FrameError(f"{kind} is no kind of frame")
+        if not self._ahead:
+            # Like jobs have frames of like length. Not more at a guess: what came of a big blob would be moved.
+            self._ahead = self._receive_some(self._expected, 0, until)
+            if not self._ahead:
+                return None
+        number, count, body_bytes = _HEADER.unpack(self._take(_HEADER.size, until))
+        kind = _KINDS.get(number)
+        if kind is None:
+            raise FrameError(f"{number} is no kind of frame")
         _check_bounds(count, body_bytes)
         tags, blobs = self._read_rest(count, body_bytes, until)
-        return Frame(Kind(kind), tags, blobs)
+        length = _HEADER.size + count * _TABLE_ROW_BYTES + body_bytes
+        self._expected = length if length <= _BRIEF_FRAME_BYTES else _HEADER.size
+        return Frame(kind, tags, blobs)
 
     def _read_rest(
         self, count: int, body_bytes: int, until: float | None
@@ -179,25 +196,29 @@ class Reader:
         return tags, [self._take(length, until) for length in lengths]
 
     def _take(self, size: int, until: float | None) -> bytes:
-        return _whole(self._receive(size, until), size) if size else b""
-
-    def _receive(self, size: int, until: float | None) -> bytes:
-        """Receives `size` bytes, or fewer where the peer hangs up."""
-        received = b""
-        # The kernel waits for all bytes, so that they land where they stay. A signal makes for a second turn, and the
+        """Gives the next `size` bytes, those that are here already first."""
+        here, self._ahead = self._ahead[:size], self._ahead[size:]
+        # The kernel waits for all bytes, so that they land where they stay. A signal makes for another turn, and the
         # end of a `_TURN_US`.
-        while len(received) < size:
+        while len(here) < size:
+            more = self._receive_some(size - len(here), socket.MSG_WAITALL, until)
+            if not more:
+                raise FrameError(f"the peer hung up after {len(here):,} of {size:,} bytes")
+            here = here + more if here else more
+        return here
+
+    def _receive_some(self, size: int, flags: int, until: float | None) -> bytes:
+        """Receives at most `size` bytes; none where the peer hung up."""
+        while True:
             self._limit_time(until)
             try:
-                more = self._sock.recv(size - len(received), socket.MSG_WAITALL)
+                return self._sock.recv(size, flags)
             except BlockingIOError:
                 continue
-            if not more:
-                break
-            received = received + more if received else more
-        return received
 
     def _limit_time(self, until: float | None) -> None:
+        if until is None and not self._limit_us:
+            return
         # Not `settimeout`: Python would ask the kernel not to wait, and would get big blobs in small pieces.
         limit_us = min(_microseconds_left(until), _TURN_US)
         if limit_us != self._limit_us:
@@ -234,7 +255,7 @@ def _slices(data: bytes, begin: int, lengths: Sequence[int]) -> list[bytes]:
     return [data[first:last] for first, last in pairwise(ends)]
 
 
-_KINDS = frozenset(Kind)
+_KINDS = {int(kind): kind for kind in Kind}
 
 
 def _check_bounds(count: int, body_bytes: int) -> None:
@@ -250,9 +271,3 @@ def _microseconds_left(until: float | None) -> int:
     if left <= 0:
         raise TimeoutError
     return max(int(left * 1_000_000), 1)
-
-
-def _whole(data: bytes, wanted: int) -> bytes:
-    if len(data) != wanted:
-        raise FrameError(f"the peer hung up after {len(data):,} of {wanted:,} bytes")
-    return data

@@ -137,7 +137,7 @@ class Evaluator:
     def alive(self) -> bool:
         """Whether the process can take a batch; False once it died or was killed."""
         # Between batches an evaluator says nothing: anything to read is an epitaph or the end.
-        return not self._killed and not self._poll.poll(0)
+        return not self._killed and not self._reader.is_ahead and not self._poll.poll(0)
 
     def kill(self) -> None:
         """Kills the process, also from another thread while `evaluate` waits, and also twice."""

@@ -95,9 +95,12 @@ class Isolator:
         with self._lock:
             self._open = {job.id for job in jobs}
         try:
-            suspects = [job for job in jobs if job.deaths]
-            for batch in _split(job for job in jobs if not job.deaths):
-                yield from self._run_together(batch, suspects)
+            if len(jobs) == 1:
+                suspects = [*jobs]
+            else:
+                suspects = [job for job in jobs if job.deaths]
+                for batch in _split(job for job in jobs if not job.deaths):
+                    yield from self._run_together(batch, suspects)
             yield from self._run_alone(suspects)
         finally:
             with self._lock:
@@ -192,12 +195,14 @@ class Isolator:
                 # The cancellation came while there was nothing to kill. Say what the kill would have led to.
                 self._running = set()
                 raise EvaluatorDied(None)
+        done: set[str] = set()
         try:
             outcomes = self._evaluator.evaluate(jobs, timeout=timeout)
+            done = self._running
         finally:
             with self._lock:
+                self._open -= done
                 self._running = set()
-        self._settle(jobs)
         return outcomes
 
     def _refuse(self, jobs: Sequence[Job]) -> list[Outcome]:

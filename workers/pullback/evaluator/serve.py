@@ -85,8 +85,9 @@ class _Stamps:
     def __init__(self, start_ns: int, finish_ns: int) -> None:
         self._holder = pb.Result()
         timings = self._holder.timings
-        timings.start_time.FromNanoseconds(start_ns)
-        timings.finish_time.FromNanoseconds(finish_ns)
+        # Not `FromNanoseconds`, which is Python and does the same.
+        timings.start_time.seconds, timings.start_time.nanos = divmod(start_ns, 1_000_000_000)
+        timings.finish_time.seconds, timings.finish_time.nanos = divmod(finish_ns, 1_000_000_000)
         self._accept_time = timings.accept_time
         self._accept_ms: int | None = None
         self._encoded = b""
