@@ -26,7 +26,6 @@ from pullback.contract.names import (
     DEVICE_CLASSES,
     GIVEN_UP,
     GROUP,
-    PREFIX,
     cancels_key,
     drains_key,
     evaluation_key,
@@ -51,10 +50,9 @@ BYTES_AT_ONCE = 4 * 2**20
 COMPANY = 8
 GATHER_SECONDS = 0.004
 
+_CLASSES = tuple(DEVICE_CLASSES.values())
 _CLASS_KEYS = [
-    key
-    for device in DEVICE_CLASSES.values()
-    for key in (nodes_key(device), lane_key(device), drains_key(lane_key(device)))
+    key for device in _CLASSES for key in (nodes_key(device), lane_key(device), drains_key(lane_key(device)))
 ]
 
 
@@ -177,7 +175,7 @@ class Acceptor:
         batch = self._take()
         keys = list(_CLASS_KEYS)
         arguments: list[Any] = [
-            len(DEVICE_CLASSES),
+            len(_CLASSES),
             GROUP,
             self._gateway,
             WAKE_LIFE_MS,
@@ -185,13 +183,14 @@ class Acceptor:
             ENTRY_BYTES,
             evaluation_key(""),
         ]
+        longs = []
         for job, _ in batch:
             keys.append(job_key(job.job_id))
             long = len(job.payload) > INLINE_EVALUATION_BYTES
-            arguments += (
-                job.job_id, job.lane, job.timeout_ms + job.retention_ms, job.packed(long=long),
-                job.payload if long else b"",
-            )  # fmt: skip
+            arguments.append(job.packed(long=long))
+            if long:
+                longs.append(job.payload)
+        arguments += longs
         self._pipe.run(self._accept, keys, arguments, partial(self._accepted, batch))
 
     def _take(self) -> list[tuple[NewJob, Callable[[Answer], None]]]:
@@ -242,8 +241,7 @@ def _read(job: NewJob, letter: int, known: Iterator[bytes]) -> Answer:
                 field="request_id",
             )
         case "U":
-            device = job.lane.removeprefix(f"{PREFIX}lane:").partition(":")[0]
-            which = f"the device {device}" if device else "any device"
+            which = f"the device {_CLASSES[job.device - 1]}" if job.device else "any device"
             return DeviceNotServed(f"no live worker serves {which}", field="device")
         case other:
             raise AssertionError(other)

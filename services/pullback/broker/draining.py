@@ -199,9 +199,17 @@ class LaneDrain:
                 left[entry] = set(self._open.get(entry, ()))
             left[entry].discard(job_id)
             keys.append(job_key(job_id))
-            arguments += (job_id, job.digest, outcome, state.value.encode() + _more(job, state))
+            arguments += (outcome, state.value.encode() + job.digest + _more(job, state))
         ended = [entry for entry, open_jobs in left.items() if not open_jobs]
-        head = [GROUP, results_key(""), evaluation_key(""), INLINE_OUTCOME_BYTES, len(ended), *ended]
+        head = [
+            GROUP,
+            results_key(""),
+            evaluation_key(""),
+            INLINE_OUTCOME_BYTES,
+            len(job_key("")),
+            len(ended),
+            *ended,
+        ]
         return [len(keys), *keys, *head, *arguments]
 
     def _settle(self, jobs: Sequence[FinishedJob]) -> None:
@@ -227,7 +235,7 @@ class LaneDrain:
 
 
 def _more(job: TakenJob, state: State) -> bytes:
-    """Gives what finish.lua wants to know beside the state."""
+    """Gives what finish.lua wants to know beside state and digest."""
     if state in _PASSING:
         return job.entry
     return b"" if job.payload else b"L"

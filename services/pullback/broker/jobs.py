@@ -9,7 +9,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from pullback.contract.names import DEVICE_CLASSES, lane_key
+from pullback.contract.names import DEVICE_CLASSES
 
 if TYPE_CHECKING:
     from pullback.contract.lifecycle import State
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 #: Length of a digest; the Lua scripts know it too.
 DIGEST_BYTES = 16
 
-# How accept.lua has a job in an entry: lengths of id and evaluation, the time limit between them, and the digest.
-_HEAD = Struct(f"<HII{DIGEST_BYTES}s")
+# How accept.lua has a job in an entry: length of the id, time limit, length of the evaluation, life of the record,
+# number of the class that is wished for, digest.
+_HEAD = Struct(f"<HIIIB{DIGEST_BYTES}s")
+
+# Numbers of the device classes, in the order in which accept.lua gets them.
+_CLASS_NUMBERS = {device: number for number, device in enumerate(DEVICE_CLASSES, start=1)}
 
 
 class NewJob(NamedTuple):
@@ -28,7 +32,7 @@ class NewJob(NamedTuple):
 
     Attributes:
         job_id: its identity, which is the caller's request id where there is one.
-        lane: the lane of the device asked for; empty for whatever is alive.
+        device: number of the device class asked for, from 1 in the order of `DEVICE_CLASSES`; 0 for whatever is alive.
         timeout_ms: from acceptance to answer.
         retention_ms: how long its record outlives the time limit.
         digest: tells a repeated request from another one under the same id.
@@ -36,7 +40,7 @@ class NewJob(NamedTuple):
     """
 
     job_id: str
-    lane: str
+    device: int
     timeout_ms: int
     retention_ms: int
     digest: bytes
@@ -46,7 +50,12 @@ class NewJob(NamedTuple):
         """Packs the job for an entry of a lane, without its evaluation where that is long."""
         job_id = self.job_id.encode()
         payload = b"" if long else self.payload
-        return _HEAD.pack(len(job_id), self.timeout_ms, len(payload), self.digest) + job_id + payload
+        life = self.timeout_ms + self.retention_ms
+        return (
+            _HEAD.pack(len(job_id), self.timeout_ms, len(payload), life, self.device, self.digest)
+            + job_id
+            + payload
+        )
 
 
 class TakenJob(NamedTuple):
@@ -73,7 +82,7 @@ def taken_jobs(entry: bytes, fields: list[bytes]) -> list[TakenJob]:
     jobs = []
     at = 0
     while at < len(packed):
-        id_length, timeout_ms, length, digest = _HEAD.unpack_from(packed, at)
+        id_length, timeout_ms, length, _, _, digest = _HEAD.unpack_from(packed, at)
         begin = at + _HEAD.size
         middle = begin + id_length
         at = middle + length
@@ -97,6 +106,6 @@ def new_job(
     """Makes a job of a checked evaluation."""
     # Deterministic, because maps are otherwise written in any order and the digest would differ between equal requests.
     payload = evaluation.SerializeToString(deterministic=True)
-    lane = lane_key(DEVICE_CLASSES[evaluation.device]) if evaluation.device else ""
+    device = _CLASS_NUMBERS[evaluation.device] if evaluation.device else 0
     digest = blake2b(payload, digest_size=DIGEST_BYTES).digest()
-    return NewJob(job_id, lane, timeout_ms, retention_ms, digest, payload)
+    return NewJob(job_id, device, timeout_ms, retention_ms, digest, payload)

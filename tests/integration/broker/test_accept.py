@@ -141,7 +141,7 @@ async def test_a_long_evaluation_waits_in_its_record(broker: Broker) -> None:
     """What is too long for the lane is fetched from the record, and removed when the job is finished."""
     broker.slot()
     long = b"x" * 100_000
-    await broker.accept(NewJob("long", "", 30_000, RETENTION_MS, bytes(DIGEST_BYTES), long))
+    await broker.accept(NewJob("long", 0, 30_000, RETENTION_MS, bytes(DIGEST_BYTES), long))
     drain = broker.drain()
     (taken,) = drain.take(1, 1000)
     assert taken.payload == b""

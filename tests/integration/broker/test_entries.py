@@ -45,7 +45,7 @@ def ids(taken: Sequence[TakenJob]) -> list[str]:
 def test_what_is_packed_is_read_again(jobs: list[tuple[str, int, bytes, bytes, bool]]) -> None:
     """Any jobs, one after the other, come out as they went in; a long one without its evaluation."""
     packed = b"".join(
-        NewJob(job_id, "", limit, 0, digest, payload).packed(long=long)
+        NewJob(job_id, 0, limit, 0, digest, payload).packed(long=long)
         for job_id, limit, digest, payload, long in jobs
     )
     taken = taken_jobs(b"1-0", [b"attempt", b"3", b"accepted", b"1000", b"jobs", packed])
@@ -70,7 +70,7 @@ async def test_an_entry_is_not_longer_than_its_limit(broker: Broker) -> None:
     """Evaluations that are big, but not too big for a lane, do not share an entry."""
     broker.slot()
     big = bytes(INLINE_EVALUATION_BYTES - 100)
-    jobs = [NewJob(name, "", 30_000, 0, bytes(16), big) for name in "abc"]
+    jobs = [NewJob(name, 0, 30_000, 0, bytes(16), big) for name in "abc"]
     await broker.accept(*jobs)
     assert broker.sync.xlen(LANE) == 3
 

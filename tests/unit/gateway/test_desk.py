@@ -46,7 +46,7 @@ class Office:
 
     def submit(self, job_id: str = "a") -> Ticket:
         """Submits a job and notes what its caller is told."""
-        return self.desk.submit(NewJob(job_id, "", 1000, 0, b"", b""), self.told.append)
+        return self.desk.submit(NewJob(job_id, 0, 1000, 0, b"", b""), self.told.append)
 
 
 async def test_the_acceptor_is_told_how_many_others_are_waited_for() -> None:

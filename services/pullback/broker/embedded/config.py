@@ -32,9 +32,10 @@ no-appendfsync-on-rewrite no
 latency-tracking no
 client-output-buffer-limit pubsub 256mb 64mb 60
 auto-aof-rewrite-percentage 100
-auto-aof-rewrite-min-size 64mb
+auto-aof-rewrite-min-size 512mb
 aof-load-truncated yes
 aof-use-rdb-preamble yes
+rdbcompression no
 aof-timestamp-enabled no
 dbfilename "dump.rdb"
 stop-writes-on-bgsave-error yes

@@ -8,8 +8,9 @@
 --   3c+2  lane    stream; queued jobs, some in each entry; made here with its consumer group; lives for ever, and is
 --                 empty when all is done. An entry's fields, in order: attempt (from 1), accepted (ms), jobs: packed,
 --                 one after the other, each
---                   length of id (2 bytes), time limit in ms (4), length of evaluation (4): little-endian; digest (16),
---                   id, serialised Evaluation. A long evaluation is left out, and its length is 0.
+--                   length of id (2 bytes), time limit in ms (4), length of evaluation (4), life of the record in ms
+--                   (4), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), id,
+--                   serialised Evaluation. A long evaluation is left out, and its length is 0.
 --   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
 -- KEYS, one for each job, after those:
 --   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
@@ -20,7 +21,7 @@
 --   lane; gone when the job is finished).
 --
 -- ARGV: classes, group, gateway, life of a wake-up in ms, most jobs and bytes in an entry, prefix of long evaluations;
---   then for each job: id, lane or "", life of the record in ms, packed job, evaluation where it is long, else "".
+--   then each job, packed; then the long evaluations, in order.
 --
 -- Returns {list of lanes to wake, one letter for each job, outcome, ...}. The letters: A accepted, J joined one that
 --   waits, D done before (its outcome follows, in order), C conflict with another evaluation, U unserved device.
@@ -29,8 +30,9 @@ local call, sub = redis.call, string.sub
 local classes = tonumber(ARGV[1])
 local group, gateway, wake_life = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local most_jobs, most_bytes, evaluations = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-local FIXED, PER_JOB = 7, 5
-local DIGEST = 11
+local FIXED = 7
+local DIGEST = 16
+local count = #KEYS - 3 * classes
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -46,7 +48,7 @@ end
 
 local function choose(wish)
   for c = 0, classes - 1 do
-    if (wish == '' or KEYS[3 * c + 2] == wish) and live_slots(c) > 0 then
+    if (wish == 0 or wish == c + 1) and live_slots(c) > 0 then
       return c
     end
   end
@@ -64,19 +66,19 @@ end
 
 -- Jobs of each class that share the next entry: their numbers, what each packs, and the bytes of it all.
 local numbers, packed, bytes = {}, {}, {}
+-- Of each job: digest, life of its record, and number of its evaluation among the long ones, if it is one.
+local digests, lives, longs = {}, {}, {}
 local touched = {}
 
 local function enqueue(c)
   local lane = KEYS[3 * c + 2]
   local entry = append(lane, 'attempt', 1, 'accepted', now, 'jobs', table.concat(packed[c]))
   local rest = gateway .. '\n' .. lane .. '\n' .. entry
-  for place, i in ipairs(numbers[c]) do
-    local at = FIXED + PER_JOB * (i - 1) + 1
-    local digest = sub(packed[c][place], DIGEST, DIGEST + 15)
-    call('SET', KEYS[3 * classes + i], 'Q' .. digest .. rest, 'PX', ARGV[at + 2])
-    if ARGV[at + 4] ~= '' then
+  for _, i in ipairs(numbers[c]) do
+    call('SET', KEYS[3 * classes + i], 'Q' .. digests[i] .. rest, 'PX', lives[i])
+    if longs[i] then
       -- A drain reads hundreds of jobs at once, so a long evaluation waits by itself until its turn comes.
-      call('SET', evaluations .. ARGV[at], ARGV[at + 4], 'PX', ARGV[at + 2])
+      call('SET', evaluations .. sub(ARGV[FIXED + i], DIGEST + 16), ARGV[FIXED + count + longs[i]], 'PX', lives[i])
     end
   end
   numbers[c] = nil
@@ -110,15 +112,21 @@ end
 -- Digests of the jobs that this call accepts: their records are written with their entry, and one may be asked for twice.
 local fresh = {}
 local letters, outcomes = {}, {}
-for i = 1, (#ARGV - FIXED) / PER_JOB do
-  local at = FIXED + PER_JOB * (i - 1) + 1
-  local key, job = KEYS[3 * classes + i], ARGV[at + 3]
+local long = 0
+for i = 1, count do
+  local key, job = KEYS[3 * classes + i], ARGV[FIXED + i]
+  local _, _, length, life, wish = struct.unpack('<HI4I4I4B', job)
   local digest = sub(job, DIGEST, DIGEST + 15)
+  digests[i], lives[i] = digest, life
+  if length == 0 then
+    long = long + 1
+    longs[i] = long
+  end
   local record = not fresh[key] and call('GET', key)
   if fresh[key] then
     letters[i] = fresh[key] == digest and 'J' or 'C'
   elseif not record then
-    local class = choose(ARGV[at + 1])
+    local class = choose(wish)
     if class then
       fresh[key] = digest
       gather(class, i, job)

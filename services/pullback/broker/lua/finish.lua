@@ -10,16 +10,17 @@
 --   results:<gateway> (channel; a message holds for each job the lengths of its id, two bytes, and of its outcome, four
 --   bytes, little-endian, then both; the outcome is left out where it is too long to be sent twice, and found in the
 --   record).
--- ARGV: group, prefix of the results channels, prefix of long evaluations, longest outcome to send along in bytes,
---   number of entries to take off, the entries; then for each job: id, digest, outcome, and its terminal state followed
---   by the entry for C and X, and for others by "L" where the evaluation was a long one.
+-- ARGV: group, prefix of the results channels, prefix of long evaluations, longest outcome to send along in bytes, length
+--   of the prefix of job records, number of entries to take off, the entries; then for each job its outcome, and its
+--   terminal state followed by its digest, and that by the entry for C and X, and for others by "L" where the evaluation
+--   was a long one.
 --
 -- Returns how many outcomes were written.
 
 local call, sub = redis.call, string.sub
 local group, results, evaluations, inline = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local ended = tonumber(ARGV[5])
-local FIXED, PER_JOB = 5 + ended, 4
+local prefix, ended = tonumber(ARGV[5]), tonumber(ARGV[6])
+local FIXED, PER_JOB = 6 + ended, 2
 
 local mail = {}
 local function tell(record, id, outcome)
@@ -38,13 +39,12 @@ end
 local written = 0
 for i = 1, (#ARGV - FIXED) / PER_JOB do
   local at = FIXED + PER_JOB * (i - 1) + 1
-  local key, id, outcome = KEYS[i + 1], ARGV[at], ARGV[at + 2]
-  local state, more = sub(ARGV[at + 3], 1, 1), sub(ARGV[at + 3], 2)
+  local key, outcome, verdict = KEYS[i + 1], ARGV[at], ARGV[at + 1]
   local record = call('GET', key)
-  if record and sub(record, 1, 17) == 'Q' .. ARGV[at + 1] then
-    local passing = state == 'C' or state == 'X'
-    if not passing then
-      call('SET', key, state .. ARGV[at + 1] .. outcome, 'KEEPTTL')
+  if record and sub(record, 1, 1) == 'Q' and sub(record, 2, 17) == sub(verdict, 2, 17) then
+    local state, id, more = sub(verdict, 1, 1), sub(key, prefix + 1), sub(verdict, 18)
+    if state ~= 'C' and state ~= 'X' then
+      call('SET', key, sub(verdict, 1, 17) .. outcome, 'KEEPTTL')
       if more == 'L' then
         call('DEL', evaluations .. id)
       end
@@ -63,7 +63,7 @@ end
 if ended > 0 then
   local entries = {}
   for i = 1, ended do
-    entries[i] = ARGV[5 + i]
+    entries[i] = ARGV[6 + i]
   end
   call('XACK', KEYS[1], group, unpack(entries))
   call('XDEL', KEYS[1], unpack(entries))
