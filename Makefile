@@ -59,7 +59,9 @@ gen: setup
 	$(BIN)/python tools/protos.py gen
 	$(BIN)/python tools/pages.py
 
+# jemalloc is what the embedded server runs with where the machine has it; without it the figures are of glibc's malloc.
 bench: setup
+	@ldconfig -p | grep -q 'libjemalloc\.so\.2' || apt-get install -qq --yes libjemalloc2 > /dev/null 2>&1 || echo 'bench: without jemalloc'
 	$(BIN)/python -m benchmarks $(ARGS)
 
 up: setup

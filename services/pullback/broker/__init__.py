@@ -2,7 +2,7 @@
 
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
 from pullback.broker.blocking import Line
-from pullback.broker.connect import connect, connect_async
+from pullback.broker.connect import celery_url, connect, connect_async
 from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
 from pullback.broker.pipe import Pipe
@@ -29,6 +29,7 @@ __all__ = [
     "Slot",
     "Sweeper",
     "TakenJob",
+    "celery_url",
     "connect",
     "connect_async",
     "is_durable",

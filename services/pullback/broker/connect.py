@@ -7,6 +7,7 @@ those who know what they meant.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import redis
 import redis.asyncio
@@ -27,17 +28,31 @@ ANSWER_SECONDS = 10.0
 _OPTIONS: dict[str, Any] = {
     "socket_connect_timeout": CONNECT_SECONDS,
     "socket_timeout": ANSWER_SECONDS,
-    "socket_keepalive": True,
     "decode_responses": False,
     "protocol": 3,
 }
 
 
+def _options(url: str) -> dict[str, Any]:
+    # redis-py's Unix sockets refuse to hear of it.
+    return _OPTIONS if url.startswith("unix:") else {**_OPTIONS, "socket_keepalive": True}
+
+
 def connect(url: str) -> redis.Redis:
     """Makes a client for a thread; connects at the first command."""
-    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
+    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options(url))
 
 
 def connect_async(url: str) -> AsyncRedis:
     """Makes a client for an event loop; connects at the first command."""
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_OPTIONS)
+    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(url))
+
+
+def celery_url(url: str) -> str:
+    """Spells a Redis URL as Celery wants it, which has a scheme of its own for Unix sockets."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{who}{parts.path}?virtual_host={database}"

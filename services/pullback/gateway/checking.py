@@ -182,21 +182,21 @@ def check_request_id(request_id: str, *, required: bool) -> None:
         )
 
 
-def timeout_ms(evaluation: evaluation_pb2.Evaluation, default: float, most: float) -> int:
-    """Gives the time limit of an evaluation in ms: its own, or the default, but never more than the service's.
+def timeout_ms(evaluation: evaluation_pb2.Evaluation, default: int, most: int) -> int:
+    """Gives the time limit of an evaluation in ms: its own, but never more than the service's; or the default.
 
     Raises:
         InvalidArgument: its own is not above zero.
     """
-    seconds = default
-    if evaluation.HasField("timeout"):
-        whole, nanos = evaluation.timeout.seconds, evaluation.timeout.nanos
-        if abs(nanos) > MOST_NANOS or whole * nanos < 0:
-            raise InvalidArgument(f"{whole} s and {nanos} ns are no duration", field="timeout")
-        seconds = whole + nanos / 1e9
-        if seconds <= 0:
-            raise InvalidArgument(f"{seconds} s is not above zero", field="timeout")
-    return max(1, int(min(seconds, most) * 1000))
+    if not evaluation.HasField("timeout"):
+        return default
+    whole, nanos = evaluation.timeout.seconds, evaluation.timeout.nanos
+    if abs(nanos) > MOST_NANOS or whole * nanos < 0:
+        raise InvalidArgument(f"{whole} s and {nanos} ns are no duration", field="timeout")
+    seconds = whole + nanos / 1e9
+    if seconds <= 0:
+        raise InvalidArgument(f"{seconds} s is not above zero", field="timeout")
+    return max(1, min(int(seconds * 1000), most))
 
 
 def shown(text: str, most: int = 60) -> str:

@@ -13,7 +13,13 @@ from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
 from pullback.contract.status import from_status
 from pullback.gateway import boundary
-from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
+from pullback.gateway.checking import (
+    PARSED_AT_ONCE,
+    Checker,
+    check_request_id,
+    limit_on_requests,
+    timeout_ms,
+)
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import check_program
 from pullback.v1 import gradient_pb2 as pb
@@ -41,7 +47,9 @@ class GradientServicer:
 
     def __init__(self, desk: Desk, settings: GatewaySettings, limits: Limits) -> None:
         self._desk = desk
-        self._settings = settings
+        self._most_ms = int(settings.max_timeout_seconds * 1000)
+        self._default_ms = min(int(settings.default_timeout_seconds * 1000), self._most_ms)
+        self._retention_ms = int(settings.retention_seconds * 1000)
         self._limits = limits
         self._checker = Checker(limits)
         self._streams: set[asyncio.Task[None]] = set()
@@ -116,16 +124,19 @@ class GradientServicer:
             stream.close()
 
     async def _begin_all(self, requests: Sequence[pb.EvaluateRequest], stream: OutcomeStream) -> None:
-        pause = time.monotonic() + TURN_SECONDS
+        now = time.monotonic
+        pause = now() + TURN_SECONDS
         for request in requests:
-            if self._checker.takes_long(request.evaluation):
+            if len(request.evaluation.program) > PARSED_AT_ONCE and self._checker.takes_long(
+                request.evaluation
+            ):
                 # For its verdict, which is remembered; a fault is raised again where it belongs.
                 with suppress(PullbackError):
                     await asyncio.to_thread(self._checker.check, request.evaluation)
             self._begin(request, stream)
-            if time.monotonic() > pause:
+            if now() > pause:
                 await asyncio.sleep(0)
-                pause = time.monotonic() + TURN_SECONDS
+                pause = now() + TURN_SECONDS
 
     def _begin(self, request: pb.EvaluateRequest, stream: OutcomeStream) -> None:
         request_id = request.request_id
@@ -141,12 +152,11 @@ class GradientServicer:
     def _admit(self, request: pb.EvaluateRequest, job_id: str) -> NewJob:
         evaluation = request.evaluation
         self._checker.check(evaluation)
-        settings = self._settings
         # Not the call's own deadline: another call may join, with more time. gRPC cancels this one when its is over.
-        limit = timeout_ms(evaluation, settings.default_timeout_seconds, settings.max_timeout_seconds)
+        limit = timeout_ms(evaluation, self._default_ms, self._most_ms)
         # Without an id of the caller's nobody can ask for the result again.
-        retention = settings.retention_seconds if request.request_id else 0.0
-        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=int(retention * 1000))
+        retention = self._retention_ms if request.request_id else 0
+        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=retention)
 
     @boundary.unary
     async def CheckProgram(  # noqa: N802 - the RPC's name

@@ -60,7 +60,7 @@ def test_cotangents_count_as_input() -> None:
 def test_a_time_limit_is_its_own_up_to_the_services(seconds: int, nanos: int, expected: int) -> None:
     """Durations become milliseconds, at least one and at most the service's maximum."""
     evaluation = Evaluation(timeout=Duration(seconds=seconds, nanos=nanos))
-    assert timeout_ms(evaluation, 30.0, 300.0) == expected
+    assert timeout_ms(evaluation, 30_000, 300_000) == expected
 
 
 @pytest.mark.parametrize(("seconds", "nanos"), [(0, 0), (-1, 0), (1, -1), (-1, 5), (1, 2_000_000_000)])
@@ -68,7 +68,7 @@ def test_what_is_no_duration_is_refused(seconds: int, nanos: int) -> None:
     """Zero, negative, of mixed sign, or with too many nanoseconds."""
     evaluation = Evaluation(timeout=Duration(seconds=seconds, nanos=nanos))
     with pytest.raises(InvalidArgument) as caught:
-        timeout_ms(evaluation, 30.0, 300.0)
+        timeout_ms(evaluation, 30_000, 300_000)
     assert caught.value.field == "timeout"
 
 

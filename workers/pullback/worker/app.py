@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from pullback.broker import CELERY_TRANSPORT_OPTIONS
+from pullback.broker import CELERY_TRANSPORT_OPTIONS, celery_url
 from pullback.contract.names import DRAIN_TASK, queue_name
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def make_app(settings: WorkerSettings, process: SlotProcess, stop: StopFlag, rea
         stop: set here when the worker shuts down.
         ready: a descriptor that each process writes one byte to when it is ready.
     """
-    app = Celery("pullback", broker=settings.redis_url, set_as_current=False)
+    app = Celery("pullback", broker=celery_url(settings.redis_url), set_as_current=False)
     app.conf.update(_CONFIGURATION)
 
     def wake(lane: str) -> None:

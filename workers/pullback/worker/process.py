@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
+
+
+# Objects allocated beyond those freed, after which young garbage is collected. A batch is some thousands.
+COLLECT_AFTER = 50_000
 
 
 class SlotProcess:
@@ -38,6 +43,10 @@ class SlotProcess:
         Args:
             ready: called from another thread when Redis knows the slot.
         """
+        # What is loaded by now stays; jobs are short-lived, and need no collector to be freed.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         url = self._settings.redis_url
         name = f"{self._settings.worker_name}:{uuid4().hex}"
         self._line = Line(url, blocking_seconds=BLOCK_MS / 1000)

@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pullback.broker.embedded.allocator import allocator_environment
 from pullback.broker.embedded.config import config_text
 from pullback.broker.embedded.directory import DataDirectory, write_private
 from pullback.broker.embedded.leash import leashed
@@ -22,10 +23,6 @@ READY_TEXT = "Ready to accept connections"
 STOP_SECONDS = 10.0
 
 _CONFIG = "server.conf"
-
-# The packaged server uses the C library's allocator. With deep thread caches it spends a fifth less time on small
-# records (36 against 45 µs for a streamed evaluation, with 200,000 records). Other allocators ignore it.
-_TUNABLES = "GLIBC_TUNABLES=glibc.malloc.tcache_count=4000"
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,9 @@ def prepare(directory: DataDirectory, server: Server) -> Launch:
     port = int(address.rpartition(":")[2])
     write_private(config, config_text(directory=directory.path, port=port, password=password))
     return Launch(
-        command=leashed(("/usr/bin/env", _TUNABLES, str(server.path), str(config)), signal.SIGTERM),
+        command=leashed(
+            ("/usr/bin/env", *allocator_environment(), str(server.path), str(config)), signal.SIGTERM
+        ),
         descriptors=(directory.lock,),
         address=address,
         url=f"redis://:{password}@{address}/0",
