@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from pullback.contract.errors import InvalidArgument, LimitExceeded, ProgramError
+from pullback.contract.errors import InvalidArgument, LimitExceeded, ProgramError, PullbackError
 from pullback.contract.limits import DEFAULT_LIMITS
 from pullback.contract.tensors import encode
 from pullback.gateway.checking import VERDICTS, Checker, check_request_id, shown, timeout_ms
 from pullback.v1.evaluation_pb2 import Evaluation
+from pullback.v1.tensor_pb2 import DATA_TYPE_BOOL, Tensor
 
 X = encode(np.array(1.0))
 
@@ -35,6 +36,52 @@ def test_verdicts_are_remembered_and_the_oldest_forgotten() -> None:
     for number in range(VERDICTS + 5):
         checker.check(Evaluation(program=f"y = x + {number}", inputs={"x": X}))
     assert len(checker._verdicts) == VERDICTS
+
+
+def test_an_evaluation_that_passed_vouches_for_its_likes_only() -> None:
+    """After one has passed, whatever differs from it in more than the bytes of its numbers is checked by itself."""
+    checker = Checker(DEFAULT_LIMITS)
+    good = Evaluation(program="y = x", inputs={"x": X}, outputs=["y"])
+    checker.check(good)
+    checker.check(Evaluation(program="y = x", inputs={"x": encode(np.array(2.0))}, outputs=["y"]))
+    short = Tensor(dtype=X.dtype, data=X.data[:4])
+    for wrong in (
+        Evaluation(program="y = z", inputs={"x": X}, outputs=["y"]),
+        Evaluation(program="y = x", inputs={"z": X}, outputs=["y"]),
+        Evaluation(program="y = x", inputs={"x": short}, outputs=["y"]),
+        Evaluation(
+            program="y = x", inputs={"x": Tensor(dtype=X.dtype, shape=[2], data=X.data)}, outputs=["y"]
+        ),
+        Evaluation(program="y = x", inputs={"x": Tensor(dtype=99, data=X.data)}, outputs=["y"]),  # type: ignore[arg-type]  # unknown
+        Evaluation(program="y = x", inputs={"x": X}, outputs=["z"]),
+        Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], wrt=["z"]),
+        Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], device=9),  # type: ignore[arg-type]  # unknown
+        Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], cotangents={"y": short}),
+    ):
+        with pytest.raises(PullbackError):
+            checker.check(wrong)
+    checker.check(good)
+
+
+def test_the_bytes_of_a_bool_are_always_looked_at() -> None:
+    """A bool that is neither 0 nor 1 is refused, also after one like it has passed."""
+    checker = Checker(DEFAULT_LIMITS)
+    for data, fits in ((b"\x01", True), (b"\x02", False)):
+        mask = Tensor(dtype=DATA_TYPE_BOOL, data=data)
+        evaluation = Evaluation(program="y = x", inputs={"x": mask})
+        if fits:
+            checker.check(evaluation)
+        else:
+            with pytest.raises(InvalidArgument):
+                checker.check(evaluation)
+
+
+def test_no_more_outlines_are_kept_than_the_bound() -> None:
+    """Evaluations of ever new shapes make the oldest forgotten."""
+    checker = Checker(DEFAULT_LIMITS)
+    for number in range(VERDICTS + 5):
+        checker.check(Evaluation(program="y = x", inputs={"x": encode(np.zeros(number))}))
+    assert len(checker._passed) == VERDICTS
 
 
 def test_a_long_program_takes_long_until_it_has_a_verdict() -> None:
