@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Jobs and bytes in one script: Redis does nothing else meanwhile, and 1,000 jobs take it about 5 ms. One script
-# runs at a time, so fewer would hold a stream up: with 500 it came to 45,000 evaluations a second, with 1,000 to 51,000.
+# Jobs and bytes in one script: Redis does nothing else meanwhile, and 1,000 jobs take it about 5 ms. Since one script
+# runs at a time, fewer would hold a stream up: with 500 it came to 45,000 evaluations a second, with 1,000 to 51,000.
 JOBS_AT_ONCE = 1_000
 BYTES_AT_ONCE = 4 * 2**20
 
