@@ -53,6 +53,11 @@ def drains_key(lane: str) -> str:
     return f"{lane}:drains"
 
 
+def given_up_key(lane: str) -> str:
+    """Names the set of the jobs that were given up while they shared an entry of a lane."""
+    return f"{lane}:given-up"
+
+
 def nodes_key(device: str) -> str:
     """Names the sorted set of a device class's live workers, scored by when each counts as dead."""
     return f"{PREFIX}nodes:{device}"
@@ -61,10 +66,6 @@ def nodes_key(device: str) -> str:
 def cancels_key(drain: str) -> str:
     """Names the Redis list of the jobs that a drain holds and nobody waits for any more."""
     return f"{PREFIX}cancels:{drain}"
-
-
-#: What the name of a lane's set of jobs ends with that were given up while they shared an entry of the lane.
-GIVEN_UP = ":given-up"
 
 
 #: The Redis string that names the gateway whose sweeper works at the moment.

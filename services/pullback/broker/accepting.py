@@ -24,11 +24,11 @@ from pullback.contract.errors import (
 )
 from pullback.contract.names import (
     DEVICE_CLASSES,
-    GIVEN_UP,
     GROUP,
     cancels_key,
     drains_key,
     evaluation_key,
+    given_up_key,
     job_key,
     lane_key,
     nodes_key,
@@ -164,7 +164,7 @@ class Acceptor:
             job_ids.append(errand)
             self._line.popleft()
         keys = [job_key(each) for each in job_ids]
-        arguments = [GROUP, self._gateway, cancels_key(""), evaluation_key(""), GIVEN_UP, *job_ids]
+        arguments = [GROUP, self._gateway, cancels_key(""), evaluation_key(""), given_up_key(""), *job_ids]
         self._pipe.run(self._abandon, keys, arguments, self._abandoned)
 
     def _abandoned(self, reply: Reply) -> None:

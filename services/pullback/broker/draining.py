@@ -18,7 +18,7 @@ from pullback.broker.jobs import taken_jobs
 from pullback.broker.pipe import Script
 from pullback.broker.tuning import DRAIN_LIFE_MS, ENTRY_JOBS, INLINE_OUTCOME_BYTES, WAKE_LIFE_MS
 from pullback.contract.lifecycle import State
-from pullback.contract.names import GIVEN_UP, GROUP, drains_key, evaluation_key, job_key, results_key
+from pullback.contract.names import GROUP, drains_key, evaluation_key, given_up_key, job_key, results_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class LaneDrain:
         self._jobs_per_entry = float(ENTRY_JOBS)
         # Jobs of each entry that are not finished, by id.
         self._open: dict[bytes, set[str]] = {}
-        self._given_up = lane + GIVEN_UP
+        self._given_up = given_up_key(lane)
         self._finish = Script(scripts.source(scripts.FINISH))
         self._join = Script(scripts.source(scripts.JOIN))
         self._leave = Script(scripts.source(scripts.LEAVE))
@@ -151,24 +151,19 @@ class LaneDrain:
 
     def _without_given_up(self, taken: list[list[TakenJob]]) -> list[list[TakenJob]]:
         """Leaves out the jobs that were given up while they shared an entry, and entries of which none is left."""
-        names = [job.entry + b"/" + job.job_id.encode() for jobs in taken for job in jobs]
-        if not names:
+        places = [_place(job) for jobs in taken for job in jobs]
+        if not places:
             return taken
-        given_up = {
-            name for name, is_one in zip(names, self._redis.call("SMISMEMBER", self._given_up, *names), strict=True)
-            if is_one
-        }  # fmt: skip
+        is_given_up = self._redis.call("SMISMEMBER", self._given_up, *places)
+        given_up = {place for place, is_one in zip(places, is_given_up, strict=True) if is_one}
         if not given_up:
             return taken
+        wanted = [[job for job in jobs if _place(job) not in given_up] for jobs in taken]
+        ended = [jobs[0].entry for jobs, left in zip(taken, wanted, strict=True) if not left]
+        if ended:
+            self._redis.run(self._finish, [self.lane], _head(ended))
+        # Last: a drain that is killed before leaves entries whose jobs have no record, and so they are swept away.
         self._redis.call("SREM", self._given_up, *given_up)
-        wanted = [
-            [job for job in jobs if job.entry + b"/" + job.job_id.encode() not in given_up] for jobs in taken
-        ]
-        for jobs, left in zip(taken, wanted, strict=True):
-            if not left:
-                self._redis.calls(
-                    ("XACK", self.lane, GROUP, jobs[0].entry), ("XDEL", self.lane, jobs[0].entry)
-                )
         return [jobs for jobs in wanted if jobs]
 
     def payload(self, job: TakenJob) -> bytes | None:
@@ -201,16 +196,7 @@ class LaneDrain:
             keys.append(job_key(job_id))
             arguments += (outcome, state.value.encode() + job.digest + _more(job, state))
         ended = [entry for entry, open_jobs in left.items() if not open_jobs]
-        head = [
-            GROUP,
-            results_key(""),
-            evaluation_key(""),
-            INLINE_OUTCOME_BYTES,
-            len(job_key("")),
-            len(ended),
-            *ended,
-        ]
-        return [len(keys), *keys, *head, *arguments]
+        return [len(keys), *keys, *_head(ended), *arguments]
 
     def _settle(self, jobs: Sequence[FinishedJob]) -> None:
         for job, _, _ in jobs:
@@ -232,6 +218,17 @@ class LaneDrain:
             [GROUP, self.name, "1" if in_any_case else "0", WAKE_LIFE_MS],
         )
         return str(reply.decode())
+
+
+def _head(ended: list[bytes]) -> list[Any]:
+    """Gives the arguments of finish.lua that come before those of its jobs."""
+    prefixes = (results_key(""), evaluation_key(""))
+    return [GROUP, *prefixes, INLINE_OUTCOME_BYTES, len(job_key("")), len(ended), *ended]
+
+
+def _place(job: TakenJob) -> bytes:
+    """Names a job in its entry, as abandon.lua does."""
+    return job.entry + b"/" + job.job_id.encode()
 
 
 def _more(job: TakenJob, state: State) -> bytes:

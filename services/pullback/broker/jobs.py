@@ -21,7 +21,7 @@ DIGEST_BYTES = 16
 
 # How accept.lua has a job in an entry: length of the id, time limit, length of the evaluation, life of the record,
 # number of the class that is wished for, digest.
-_HEAD = Struct(f"<HIIIB{DIGEST_BYTES}s")
+_HEAD = Struct(f"<HQIQB{DIGEST_BYTES}s")
 
 # Numbers of the device classes, in the order in which accept.lua gets them.
 _CLASS_NUMBERS = {device: number for number, device in enumerate(DEVICE_CLASSES, start=1)}

@@ -13,13 +13,7 @@ from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
 from pullback.contract.status import from_status
 from pullback.gateway import boundary
-from pullback.gateway.checking import (
-    PARSED_AT_ONCE,
-    Checker,
-    check_request_id,
-    limit_on_requests,
-    timeout_ms,
-)
+from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import check_program
 from pullback.v1 import gradient_pb2 as pb
@@ -47,8 +41,8 @@ class GradientServicer:
 
     def __init__(self, desk: Desk, settings: GatewaySettings, limits: Limits) -> None:
         self._desk = desk
-        self._most_ms = int(settings.max_timeout_seconds * 1000)
-        self._default_ms = min(int(settings.default_timeout_seconds * 1000), self._most_ms)
+        self._most_ms = max(1, int(settings.max_timeout_seconds * 1000))
+        self._default_ms = min(max(1, int(settings.default_timeout_seconds * 1000)), self._most_ms)
         self._retention_ms = int(settings.retention_seconds * 1000)
         self._limits = limits
         self._checker = Checker(limits)
@@ -127,9 +121,7 @@ class GradientServicer:
         now = time.monotonic
         pause = now() + TURN_SECONDS
         for request in requests:
-            if len(request.evaluation.program) > PARSED_AT_ONCE and self._checker.takes_long(
-                request.evaluation
-            ):
+            if self._checker.takes_long(request.evaluation):
                 # For its verdict, which is remembered; a fault is raised again where it belongs.
                 with suppress(PullbackError):
                     await asyncio.to_thread(self._checker.check, request.evaluation)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from tests.turns import turn
 
 from pullback.broker import (
     Acceptor,
@@ -101,7 +102,7 @@ class Broker:
     async def abandon(self, job_id: str, gateway: str = "gateway") -> None:
         """Gives a job up on behalf of a gateway."""
         self.acceptor(gateway).abandon(job_id)
-        await asyncio.sleep(0)
+        await turn()
         # Redis answers in order, so the job is given up when this is answered.
         await self.pipe.call("PING")
 

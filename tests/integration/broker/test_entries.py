@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.integration.broker.conftest import LANE, job, succeed
 
-from pullback.broker import Accepted, Known
+from pullback.broker import Accepted, Known, accepting
 from pullback.broker.accepting import COMPANY
 from pullback.broker.jobs import NewJob, taken_jobs
 from pullback.broker.tuning import ENTRY_JOBS, INLINE_EVALUATION_BYTES
 from pullback.contract.errors import RequestIdReused
-from pullback.contract.names import GIVEN_UP, job_key
+from pullback.contract.names import given_up_key, job_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
     from tests.integration.broker.conftest import Broker
 
     from pullback.broker import TakenJob
@@ -33,7 +34,7 @@ def ids(taken: Sequence[TakenJob]) -> list[str]:
     st.lists(
         st.tuples(
             st.text("abcXYZ019._:-", min_size=1, max_size=128),
-            st.integers(1, 2**32 - 1),
+            st.integers(1, 2**40),
             st.binary(min_size=16, max_size=16),
             st.binary(max_size=300),
             st.booleans(),
@@ -122,7 +123,7 @@ async def test_a_job_given_up_in_a_shared_entry_is_not_worked_on(broker: Broker)
     assert ids(taken) == ["a", "c"]
     drain.finish(succeed(taken))
     assert broker.sync.xlen(LANE) == 0
-    assert not broker.sync.exists(LANE + GIVEN_UP, job_key("b"))
+    assert not broker.sync.exists(given_up_key(LANE), job_key("b"))
 
 
 async def test_an_entry_of_which_all_is_given_up_goes(broker: Broker) -> None:
@@ -185,8 +186,10 @@ async def test_jobs_are_finished_on_the_way_to_the_next(broker: Broker) -> None:
     assert await broker.accept(job(1.0, "a")) == [Known(b"done")]
 
 
-async def test_in_company_jobs_gather(broker: Broker) -> None:
+async def test_in_company_jobs_gather(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """While others are under way, jobs that come one by one share an entry; a full entry waits no longer."""
+    # So long that it is the full entry that ends the wait.
+    monkeypatch.setattr(accepting, "GATHER_SECONDS", 3_600.0)
     broker.slot()
     acceptor = broker.acceptor()
     answers: list[asyncio.Future[object]] = []
@@ -194,6 +197,22 @@ async def test_in_company_jobs_gather(broker: Broker) -> None:
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         answers.append(answer)
         acceptor.accept(job(job_id=str(number)), answer.set_result, company=COMPANY + number + 1)
-        await asyncio.sleep(0)
+        await broker.pipe.call("PING")
     assert await asyncio.gather(*answers) == [Accepted()] * ENTRY_JOBS
     assert broker.sync.xlen(LANE) == 1
+
+
+async def test_in_company_a_job_waits_no_longer_than_a_moment(broker: Broker) -> None:
+    """Where no others come, a job is accepted by itself."""
+    broker.slot()
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    broker.acceptor().accept(job(), answer.set_result, company=COMPANY + 1)
+    assert await answer == Accepted()
+
+
+async def test_a_record_may_live_for_years(broker: Broker) -> None:
+    """Nothing on the way is too narrow for a long retention."""
+    broker.slot()
+    years_ms = 10 * 365 * 86_400_000
+    assert await broker.accept(NewJob("a", 0, 1_000, years_ms, bytes(16), b"x")) == [Accepted()]
+    assert broker.sync.pttl(job_key("a")) > years_ms - 60_000

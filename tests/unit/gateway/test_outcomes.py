@@ -5,6 +5,7 @@ import asyncio
 from google.rpc import code_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.turns import turn
 
 from pullback.contract.errors import InvalidArgument
 from pullback.gateway.outcomes import BYTES_AT_ONCE, OUTCOMES_AT_ONCE, OutcomeStream, _entry
@@ -40,7 +41,7 @@ async def test_a_closed_stream_waits_for_what_is_in_flight() -> None:
     deliver = stream.expect("late")
     stream.close()
     task = asyncio.create_task(collect(stream))
-    await asyncio.sleep(0)
+    await turn()
     assert not task.done()
     deliver(serialised())
     assert [outcome.request_id for response in await task for outcome in response.outcomes] == ["late"]

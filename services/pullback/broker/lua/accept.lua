@@ -8,8 +8,8 @@
 --   3c+2  lane    stream; queued jobs, some in each entry; made here with its consumer group; lives for ever, and is
 --                 empty when all is done. An entry's fields, in order: attempt (from 1), accepted (ms), jobs: packed,
 --                 one after the other, each
---                   length of id (2 bytes), time limit in ms (4), length of evaluation (4), life of the record in ms
---                   (4), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), id,
+--                   length of id (2 bytes), time limit in ms (8), length of evaluation (4), life of the record in ms
+--                   (8), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), id,
 --                   serialised Evaluation. A long evaluation is left out, and its length is 0.
 --   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
 -- KEYS, one for each job, after those:
@@ -31,7 +31,7 @@ local classes = tonumber(ARGV[1])
 local group, gateway, wake_life = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local most_jobs, most_bytes, evaluations = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local FIXED = 7
-local DIGEST = 16
+local DIGEST = 24
 local count = #KEYS - 3 * classes
 
 local clock = call('TIME')
@@ -115,7 +115,7 @@ local letters, outcomes = {}, {}
 local long = 0
 for i = 1, count do
   local key, job = KEYS[3 * classes + i], ARGV[FIXED + i]
-  local _, _, length, life, wish = struct.unpack('<HI4I4I4B', job)
+  local _, _, length, life, wish = struct.unpack('<HI8I4I8B', job)
   local digest = sub(job, DIGEST, DIGEST + 15)
   digests[i], lives[i] = digest, life
   if length == 0 then

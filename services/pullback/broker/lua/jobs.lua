@@ -18,7 +18,7 @@ local function jobs_in(packed)
   local jobs = {}
   local at = 1
   while at <= #packed do
-    local id_length, _, length, _, _, digest = struct.unpack('<HI4I4I4B', packed, at)
+    local id_length, _, length, _, _, digest = struct.unpack('<HI8I4I8B', packed, at)
     local id = digest + 16
     local stop = id + id_length + length
     jobs[#jobs + 1] = {
