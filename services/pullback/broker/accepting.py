@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -47,9 +48,16 @@ log = logging.getLogger(__name__)
 JOBS_AT_ONCE = 1_000
 BYTES_AT_ONCE = 4 * 2**20
 
-# With so many jobs under way, a new one waits so long, in seconds, until an entry's worth has come together.
-COMPANY = 8
+# In company, a job waits so long at most, in seconds, until an entry's worth has come together.
 GATHER_SECONDS = 0.004
+
+# Company is so many other jobs under way. Fewer will do where jobs come in a crowd, so many within so many seconds:
+# most of fifty callers wait in front of a busy gateway, which then has a few jobs at a time, and would send them singly
+# for ever.
+COMPANY = 8
+CROWD_COMPANY = 3
+CROWD = 12
+CROWD_SECONDS = 0.008
 
 _CLASSES = tuple(DEVICE_CLASSES.values())
 _CLASS_KEYS = [
@@ -101,6 +109,7 @@ class Acceptor:
         self._busy = False
         self._company = 0
         self._gathering: asyncio.TimerHandle | None = None
+        self._arrivals = deque([float("-inf")] * CROWD, CROWD)
 
     def accept(self, job: NewJob, answer: Callable[[Answer], None], *, company: int = 0) -> None:
         """Accepts a job durably, or not at all, and calls `answer` with what came of it.
@@ -118,6 +127,7 @@ class Acceptor:
         """
         self._line.append((job, answer))
         self._company = company
+        self._arrivals.append(time.monotonic())
         self._hurry()
 
     def abandon(self, job_id: str) -> None:
@@ -132,8 +142,7 @@ class Acceptor:
         if not self._busy:
             self._busy = True
             loop = asyncio.get_running_loop()
-            # Those in line are no company: while they wait, nobody works.
-            if self._company - len(self._line) >= COMPANY:
+            if self._has_company():
                 self._gathering = loop.call_later(GATHER_SECONDS, self._next)
             else:
                 # Not at once: what came in one message, or in one turn of the loop, goes together.
@@ -142,6 +151,12 @@ class Acceptor:
             self._gathering.cancel()
             self._gathering = None
             asyncio.get_running_loop().call_soon(self._next)
+
+    def _has_company(self) -> bool:
+        # Those in line are no company: while they wait, nobody works.
+        others = self._company + 1 - len(self._line)
+        crowded = self._arrivals[-1] - self._arrivals[0] < CROWD_SECONDS
+        return others >= (CROWD_COMPANY if crowded else COMPANY)
 
     def _next(self) -> None:
         self._gathering = None

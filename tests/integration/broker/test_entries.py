@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.integration.broker.conftest import LANE, job, succeed
 
 from pullback.broker import Accepted, Known, accepting
-from pullback.broker.accepting import COMPANY
+from pullback.broker.accepting import COMPANY, CROWD, CROWD_COMPANY
 from pullback.broker.jobs import NewJob, taken_jobs
 from pullback.broker.tuning import ENTRY_JOBS, INLINE_EVALUATION_BYTES
 from pullback.contract.errors import RequestIdReused
@@ -200,6 +200,26 @@ async def test_in_company_jobs_gather(broker: Broker, monkeypatch: pytest.Monkey
         await broker.pipe.call("PING")
     assert await asyncio.gather(*answers) == [Accepted()] * ENTRY_JOBS
     assert broker.sync.xlen(LANE) == 1
+
+
+async def test_in_a_crowd_less_company_is_waited_for(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that come one close upon the other gather, though few are under way at a time; others do not."""
+    monkeypatch.setattr(accepting, "GATHER_SECONDS", 3_600.0)
+    broker.slot()
+    acceptor = broker.acceptor()
+
+    async def accept(number: int) -> None:
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        acceptor.accept(job(job_id=str(number)), answer.set_result, company=CROWD_COMPANY)
+        await answer
+
+    monkeypatch.setattr(accepting, "CROWD_SECONDS", 0.0)
+    for number in range(CROWD):
+        await accept(number)
+    assert broker.sync.xlen(LANE) == CROWD
+    monkeypatch.setattr(accepting, "CROWD_SECONDS", 3_600.0)
+    await asyncio.gather(*(asyncio.create_task(accept(CROWD + number)) for number in range(ENTRY_JOBS)))
+    assert broker.sync.xlen(LANE) == CROWD + 1
 
 
 async def test_in_company_a_job_waits_no_longer_than_a_moment(broker: Broker) -> None:
