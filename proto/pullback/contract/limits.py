@@ -34,6 +34,20 @@ class Limits(BaseModel):
     elements: PositiveInt = Field(
         2**26, description="elements of any tensor that a program makes, views included"
     )
+    live_bytes: PositiveInt = Field(
+        512 * 2**20,
+        description="bytes that inputs, values, what autograd saves and its gradients take at any one time",
+    )
+    work: PositiveInt = Field(
+        2 * 10**10,
+        description="multiplications and element visits of one evaluation, its backward passes included",
+    )
+    dispatched_ops: PositiveInt = Field(
+        50_000, description="calls of torch in one evaluation, its backward passes included"
+    )
+    graph_nesting: PositiveInt = Field(
+        4, description="derivatives of derivatives: `create_graph=True`, one behind another"
+    )
     input_bytes: PositiveInt = Field(64 * 2**20, description="bytes of all inputs of one evaluation together")
     result_bytes: PositiveInt = Field(64 * 2**20, description="bytes of one encoded result")
     graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
