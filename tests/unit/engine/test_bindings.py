@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pullback.contract.errors import ProgramError
-from pullback.contract.program.ops import OPS
+from pullback.contract.program.ops import CHECKS, OPS
 from pullback.engine.bindings import _GROUPS, BINDINGS
 from pullback.engine.guards import GUARDS
 from pullback.engine.sizes import ESTIMATES
@@ -35,7 +35,11 @@ def test_no_key_is_bound_twice() -> None:
 def test_checks_belong_to_ops() -> None:
     """A check under a misspelt key would never run."""
     assert ESTIMATES.keys() <= OPS.keys()
-    assert GUARDS.keys() <= OPS.keys()
+
+
+def test_every_check_that_the_table_names_is_there_and_no_other() -> None:
+    """The names of the checks and their implementations are two tables with the same keys, and each has its use."""
+    assert GUARDS.keys() == CHECKS.keys() == {name for op in OPS.values() for name in op.checks}
 
 
 def test_a_function_is_bound_to_its_namesake() -> None:
@@ -83,6 +87,8 @@ with Refuse():
         ("a = 2\ny = x @ a", "`b` takes a tensor, not the int 2"),
         ("y = x.max(dim=0).eigenvalues", "no field"),
         ("y = x.select(0, 2**40)", "beyond any size"),
+        ("k = x.dim() + 64\ny = torch.eye(2).matrix_power(k)", "`n` is from -64 to 64, not 65"),
+        ("k = x.dim() - 1\ny = F.avg_pool1d(x, k)", "`kernel_size` is from 1 to 4,096, not 0"),
     ],
 )
 def test_operands_of_the_wrong_kind_are_refused_in_words(lab: Lab, program: str, words: str) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pullback.contract.program import OPS
-from pullback.contract.program.ops import KINDS, STRING_KINDS, Binding, Signature
+from pullback.contract.errors import LimitExceeded, ProgramError
+from pullback.contract.program import OPS, compile_program
+from pullback.contract.program.ops import KINDS, STRING_KINDS, TABLE_VERSION, Binding, Signature, version
 from pullback.contract.program.ops.signature import rows
+
+if TYPE_CHECKING:
+    from pullback.contract.errors import PullbackError
 
 # What may begin a key.
 OWNERS = {
@@ -191,3 +197,79 @@ def test_string_arguments_are_few() -> None:
     assert KINDS.keys() >= STRING_KINDS
     equations = [op.key for op in OPS.values() if "equation" in str(op.signatures)]
     assert equations == ["torch.einsum"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "is_outside"),
+    [
+        ("int[-64..64]", 64, False),
+        ("int[-64..64]", -65, True),
+        ("int[-64..64]", True, False),
+        ("ints[1..4096]|enum[same]", [1, 0], True),
+        ("ints[1..4096]|enum[same]", "same", False),
+        ("size[0..2**20]", 2**20 + 1, True),
+        ("float[0..1]", 0.5, False),
+        ("float[0..1]", float("nan"), True),
+        ("float[0..]", 1e300, False),
+        ("int[1..]", 2**31 + 1, True),
+        ("int", -(2**31), False),
+        ("int", 2**31 + 1, True),
+        ("number", 2**62, False),
+    ],
+)
+def test_a_number_is_held_against_the_range_of_its_row(kind: str, value: object, is_outside: bool) -> None:
+    """Both ends are in the range; without one, whole numbers have the bound of any size."""
+    (param,) = _signature(f"f(a: {kind})").params
+    assert (param.outside(value) is not None) is is_outside
+
+
+def test_only_a_size_can_be_too_much() -> None:
+    """A size above its range asks for too much; below it, or of another kind, a number is wrong."""
+    size, other = _signature("f(n: size[1..8], k: int[1..8])").params
+    assert [param.outside(9) and param.outside(9).is_too_much for param in (size, other)] == [True, False]  # type: ignore[union-attr]
+    assert size.outside(0).is_too_much is False  # type: ignore[union-attr]
+
+
+def test_a_row_names_the_checks_of_its_operands() -> None:
+    """They stand behind the line, are those of all overloads, and must exist."""
+    (row,) = rows("torch", "f(a) !finite\nf(a, b) !quotient")
+    assert row.checks == ("finite", "quotient")
+    assert [signature.text for signature in row.signatures] == ["f(a)", "f(a, b)"]
+    with pytest.raises(ValueError, match="no check"):
+        rows("torch", "f(a) !nothing")
+
+
+def test_the_version_of_the_table_says_all_that_its_rows_say() -> None:
+    """No row can change without a change of the version, and the order of rows is no part of it."""
+    (row,) = rows("torch", "f(a, n: int[0..8])")
+    table = {"torch.f": row}
+    others = [
+        replace(row, differentiable=False),
+        replace(row, checks=("finite",)),
+        *rows("torch", "f(a, n: int[0..9])"),
+    ]
+    assert len({version({"torch.f": other}) for other in others} | {version(table)}) == len(others) + 1
+    assert version(OPS) == TABLE_VERSION == version(dict(reversed([*OPS.items()])))
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "words"),
+    [
+        ("y = torch.matrix_power(x, 65)", ProgramError, "'n' is from -64 to 64, not 65"),
+        ("y = x.matrix_power(n=-65)", ProgramError, "'n' is from -64 to 64, not -65"),
+        ("y = F.conv1d(x, x, stride=[1, 0])", ProgramError, "'stride' is from 1 to 4,096, not 0"),
+        ("y = F.cross_entropy(x, x, label_smoothing=1.5)", ProgramError, "not 1.5"),
+        ("y = torch.fft.fft(x, n=10**0, dim=0)", None, ""),
+        ("y = torch.fft.fft(x, n=2000000)", LimitExceeded, "2,000,000 for 'n', but the limit is 1,048,576"),
+    ],
+)
+def test_a_literal_out_of_range_is_refused_where_it_stands(
+    program: str, error: type[PullbackError] | None, words: str
+) -> None:
+    """The gateway needs no torch to see it."""
+    if error is None:
+        compile_program(program)
+        return
+    with pytest.raises(error) as raised:
+        compile_program(program)
+    assert words in raised.value.message

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pullback.contract.program.ops import OPS
 from pullback.engine.bindings import BINDINGS
 from pullback.engine.guards import GUARDS
 from pullback.engine.operands import match, matchings
 from pullback.engine.sizes import ESTIMATES, check_broadcast, check_estimate, check_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pullback.contract.limits import Limits
     from pullback.contract.program.ir import Call
@@ -27,13 +28,17 @@ class ReadyCall:
         call: the instruction.
         function: what its op is bound to.
         candidates: the signatures that fit its operands by number and name.
-        examined: whether operands are examined by name before the call.
+        examined: whether operands are examined by name before the call: for either of the following.
+        estimated: whether the size of the result is estimated before the call.
+        checks: what examines the operands by name, after that.
     """
 
     call: Call
     function: Binding
     candidates: tuple[Matching, ...]
     examined: bool
+    estimated: bool
+    checks: tuple[Callable[[Mapping[str, object]], None], ...]
 
     def invoke(self, operands: tuple[object, ...], keywords: Mapping[str, object], limits: Limits) -> object:
         """Checks the operands, calls, and checks the result's size.
@@ -45,21 +50,21 @@ class ReadyCall:
         """
         matching = match(self.candidates, operands, keywords)
         check_broadcast(self.call.op, (*operands, *keywords.values()), limits)
-        if self.examined:
-            self._examine(matching.arguments(operands, keywords), limits)
+        arguments = matching.arguments(operands, keywords) if self.examined else {}
+        if self.estimated:
+            check_estimate(self.call.op, arguments, limits)
         # After the estimates: what asks for too much is told the limit, not that its integer is odd.
-        matching.check_integers(operands, keywords)
+        if matching.bounded:
+            matching.check_ranges(operands, keywords)
+        for check in self.checks:
+            check(arguments)
         value = self.function(*operands, **keywords)
         check_size(value, limits)
         return value
 
-    def _examine(self, arguments: Mapping[str, object], limits: Limits) -> None:
-        if self.call.op in ESTIMATES:
-            check_estimate(self.call.op, arguments, limits)
-        if self.call.op in GUARDS:
-            GUARDS[self.call.op](arguments)
-
 
 def make_ready(call: Call) -> ReadyCall:
     """Binds a call."""
-    return ReadyCall(call, BINDINGS[call.op], matchings(call), call.op in ESTIMATES or call.op in GUARDS)
+    checks = tuple(GUARDS[name] for name in OPS[call.op].checks)
+    estimated = call.op in ESTIMATES
+    return ReadyCall(call, BINDINGS[call.op], matchings(call), estimated or bool(checks), estimated, checks)

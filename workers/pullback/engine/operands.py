@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pullback.contract.program.ops import KINDS, OPS
-from pullback.engine.faults import Refused
+from pullback.engine.faults import Refused, TooBig
 from pullback.engine.values import describe_value, is_number
 
 if TYPE_CHECKING:
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
     from pullback.contract.program.ir import Call
     from pullback.contract.program.ops import Param
-
-# Bound on each integer that stands for a size, a count or a position. Bigger ones wrap in some native code, and no
-# tensor has room for them.
-MAX_INTEGER = 2**31
-
-
-_INTEGER_KINDS = frozenset({"dim", "dims", "int", "ints", "sizes"})
 
 
 @dataclass(frozen=True)
@@ -36,10 +29,12 @@ class Matching:
     Attributes:
         positional: the parameter of each positional operand.
         named: the parameter of each keyword.
+        bounded: the parameters that do not take every number, each with the index or the keyword of its operand.
     """
 
     positional: tuple[Param, ...]
     named: Mapping[str, Param]
+    bounded: tuple[tuple[Param, int | str], ...]
 
     def misfit(
         self, operands: tuple[object, ...], keywords: Mapping[str, object]
@@ -53,22 +48,22 @@ class Matching:
                 return self.named[name], value
         return None
 
-    def check_integers(self, operands: tuple[object, ...], keywords: Mapping[str, object]) -> None:
-        """Refuses integers that are beyond any size, where a size, a count or a position is meant.
+    def check_ranges(self, operands: tuple[object, ...], keywords: Mapping[str, object]) -> None:
+        """Refuses numbers that are out of their parameter's range.
 
         Raises:
             Refused: there is one.
+            TooBig: there is one that asks for too much.
         """
-        given = zip(
-            (*self.positional, *(self.named[name] for name in keywords)),
-            (*operands, *keywords.values()),
-            strict=True,
-        )
-        for param, value in given:
-            if not _INTEGER_KINDS.isdisjoint(param.kinds):
-                for item in value if isinstance(value, (list, tuple)) else (value,):
-                    if type(item) is int and not -MAX_INTEGER <= item <= MAX_INTEGER:
-                        raise Refused(f"`{param.name}` holds {item:,}, which is beyond any size")
+        for param, where in self.bounded:
+            outside = param.outside(keywords[where] if isinstance(where, str) else operands[where])
+            if outside is None:
+                continue
+            if outside.is_too_much:
+                raise TooBig(f"for `{param.name}`", int(outside.value), int(outside.limit))
+            if param.is_ranged:
+                raise Refused(f"`{param.name}` is {param.range_text()}, not {outside.value:,}")
+            raise Refused(f"`{param.name}` holds {outside.value:,}, which is beyond any size")
 
     def arguments(self, operands: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, object]:
         """Gives the operands by parameter name; a variadic parameter's as one list."""
@@ -89,7 +84,10 @@ def matchings(call: Call) -> tuple[Matching, ...]:
     for signature in OPS[call.op].signatures:
         bound = signature.bind(len(call.arguments), names)
         if not isinstance(bound, str):
-            found.append(Matching(*bound))
+            places: list[tuple[Param, int | str]] = [(param, i) for i, param in enumerate(bound.positional)]
+            places += [(param, name) for name, param in bound.keywords.items()]
+            bounded = tuple(place for place in places if place[0].is_bounded)
+            found.append(Matching(*bound, bounded))
     return tuple(found)
 
 
@@ -159,6 +157,7 @@ _IS_OF_KIND: Mapping[str, Callable[[object], bool]] = {
     "none": lambda _: False,
     "number": is_number,
     "operand": _is_operand,
+    "size": _is_integer,
     "sizes": _are_integers,
     "tensor": _is_tensor,
     "tensors": _are_tensors,

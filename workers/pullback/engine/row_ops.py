@@ -1,6 +1,6 @@
-"""The ops that run in rows: one test for each shows that a row's bits do not depend on its batch.
+"""The ops that run in rows: those that the op table calls safe in batches.
 
-An op outside these sets runs alone, however harmless it looks.
+One test for each shows that a row's bits do not depend on its batch. Any other runs alone, however harmless it looks.
 """
 
 from __future__ import annotations
@@ -14,43 +14,8 @@ if TYPE_CHECKING:
 
     import torch
 
-# Elementwise ops that show the sign of a NaN, which is the one thing that differs from row to row.
-_NAN_SIGN = frozenset({"copysign", "signbit"})
-
-# Elementwise ops whose operands or results are not of the one floating-point type that a plan allows.
-_OTHER_TYPES = frozenset(
-    {
-        "bfloat16",
-        "bitwise_and",
-        "bitwise_not",
-        "bitwise_or",
-        "bitwise_xor",
-        "cdouble",
-        "cfloat",
-        "complex",
-        "gcd",
-        "half",
-        "imag",
-        "int",
-        "lcm",
-        "long",
-        "polar",
-        "short",
-    }
-)
-
 #: Elementwise ops that run in rows.
-POINTWISE_ROW_OPS = frozenset(
-    key for key, op in OPS.items() if op.pointwise and key.rpartition(".")[2] not in _NAN_SIGN | _OTHER_TYPES
-)
-
-#: Ops that tell a number from a tensor's shape, the same for every row.
-SHAPE_ROW_OPS = frozenset(
-    {"Tensor.dim", "Tensor.ndim", "Tensor.ndimension", "Tensor.nelement", "Tensor.numel", "torch.numel"}
-)
-
-#: Ops on plain numbers only, which are computed once for all rows.
-NUMBER_ROW_OPS = frozenset(key for key in OPS if key.startswith("math."))
+POINTWISE_ROW_OPS = frozenset(key for key, op in OPS.items() if op.pointwise and op.batch_safe)
 
 
 def _sum(rows: torch.Tensor) -> torch.Tensor:
@@ -69,5 +34,5 @@ REDUCTION_ROW_OPS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "torch.sum": _sum,
 }
 
-#: All of them.
-ROW_OPS = POINTWISE_ROW_OPS | SHAPE_ROW_OPS | NUMBER_ROW_OPS | REDUCTION_ROW_OPS.keys()
+#: Every op that runs in rows.
+ROW_OPS = frozenset(key for key, op in OPS.items() if op.batch_safe)

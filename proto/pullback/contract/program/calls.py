@@ -10,6 +10,7 @@ from pullback.contract.program.diagnose import exceeded, nearest, shown
 from pullback.contract.program.ir import Print
 from pullback.contract.program.names import BUILTINS, CONSTANTS, ROOTS
 from pullback.contract.program.ops import OPS, STRING_KINDS
+from pullback.contract.program.ranges import check_range
 from pullback.contract.program.scan import check_text
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def _bindings(
 def _argument(expressions: Expressions, node: ast.expr, params: Sequence[Param]) -> int:
     text = _string(expressions, node)
     if text is None:
+        check_range(expressions, node, params)
         return expressions.compile(node)
     kinds = {kind for param in params for kind in param.kinds}
     if not kinds & STRING_KINDS:

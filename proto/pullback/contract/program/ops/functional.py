@@ -56,67 +56,6 @@ ACTIVATIONS = [
     ),
 ]
 
-LAYERS = [
-    *rows(
-        "torch.nn.functional",
-        """
-        adaptive_avg_pool1d(input, output_size: ints)
-        adaptive_avg_pool2d(input, output_size: ints)
-        avg_pool1d(input, kernel_size: ints, stride?: ints, padding?: ints, ceil_mode?: bool, \
-            count_include_pad?: bool)
-        avg_pool2d(input, kernel_size: ints, stride?: ints, padding?: ints, ceil_mode?: bool, \
-            count_include_pad?: bool)
-        bilinear(input1, input2, weight, bias?: tensor)
-        conv1d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
-            dilation?: ints, groups?: int)
-        conv2d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
-            dilation?: ints, groups?: int)
-        conv3d(input, weight, bias?: tensor, stride?: ints, padding?: ints|enum[valid,same], \
-            dilation?: ints, groups?: int)
-        conv_transpose1d(input, weight, bias?: tensor, stride?: ints, padding?: ints, \
-            output_padding?: ints, groups?: int, dilation?: ints)
-        conv_transpose2d(input, weight, bias?: tensor, stride?: ints, padding?: ints, \
-            output_padding?: ints, groups?: int, dilation?: ints)
-        cosine_similarity(x1, x2, dim?: dim, eps?: float)
-        embedding(input, weight)
-        group_norm(input, num_groups: int, weight?: tensor, bias?: tensor, eps?: float)
-        instance_norm(input, *, weight?: tensor, bias?: tensor, eps?: float)
-        interpolate(input, size?: ints, scale_factor?: any, \
-            mode?: enum[nearest,linear,bilinear,bicubic,trilinear,area,nearest-exact], \
-            align_corners?: bool)
-        layer_norm(input, normalized_shape: sizes, weight?: tensor, bias?: tensor, eps?: float)
-        linear(input, weight, bias?: tensor)
-        max_pool1d(input, kernel_size: ints, stride?: ints, padding?: ints, dilation?: ints, ceil_mode?: bool)
-        max_pool2d(input, kernel_size: ints, stride?: ints, padding?: ints, dilation?: ints, ceil_mode?: bool)
-        pad(input, pad: ints, mode?: enum[constant,reflect,replicate,circular], value?: number)
-        pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
-        pdist(input, p?: float)
-        pixel_shuffle(input, upscale_factor: int)
-        pixel_unshuffle(input, downscale_factor: int)
-        rms_norm(input, normalized_shape: sizes, weight?: tensor, eps?: float)
-        scaled_dot_product_attention(query, key, value, attn_mask?: tensor, *, is_causal?: bool, scale?: float)
-        """,
-    ),
-    # Running statistics would be updated in place, so training takes none of them.
-    *rows(
-        "torch.nn.functional",
-        """
-        batch_norm(input, running_mean: none, running_var: none, weight?: tensor, bias?: tensor, \
-            training?: bool, momentum?: float, eps?: float)
-        batch_norm(input, running_mean, running_var, weight?: tensor, bias?: tensor, *, eps?: float)
-        """,
-    ),
-    *rows("torch.nn.functional", "one_hot(tensor, num_classes: int)", differentiable=False),
-    *rows(
-        "torch",
-        """
-        cosine_similarity(x1, x2, dim?: dim, eps?: float)
-        layer_norm(input, normalized_shape: sizes, weight?: tensor, bias?: tensor, eps?: float)
-        pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
-        """,
-    ),
-]
-
 LOSSES = rows(
     "torch.nn.functional",
     """
@@ -125,7 +64,7 @@ LOSSES = rows(
         pos_weight?: tensor)
     cosine_embedding_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
     cross_entropy(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum], \
-        label_smoothing?: float)
+        label_smoothing?: float[0..1])
     gaussian_nll_loss(input, target, var: operand, full?: bool, eps?: float, reduction?: enum[none,mean,sum])
     hinge_embedding_loss(input, target, margin?: float, *, reduction?: enum[none,mean,sum])
     huber_loss(input, target, reduction?: enum[none,mean,sum], delta?: float, weight?: tensor)
@@ -133,7 +72,7 @@ LOSSES = rows(
     l1_loss(input, target, *, reduction?: enum[none,mean,sum])
     margin_ranking_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
     mse_loss(input, target, *, reduction?: enum[none,mean,sum])
-    multi_margin_loss(input, target, p?: int, margin?: float, weight?: tensor, *, reduction?: enum[none,mean,sum])
+    multi_margin_loss(input, target, p?: int[1..2], margin?: float, weight?: tensor, *, reduction?: enum[none,mean,sum])
     multilabel_soft_margin_loss(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum])
     nll_loss(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum])
     poisson_nll_loss(input, target, log_input?: bool, full?: bool, *, eps?: float, reduction?: enum[none,mean,sum])

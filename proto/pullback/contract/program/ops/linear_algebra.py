@@ -14,25 +14,25 @@ LINEAR_ALGEBRA = [
         addr(input, vec1, vec2, *, beta?: number, alpha?: number)
         baddbmm(input, batch1, batch2, *, beta?: number, alpha?: number)
         bmm(input, mat2)
-        cholesky(input, upper?: bool)
-        cholesky_inverse(input, upper?: bool)
-        cholesky_solve(input, input2, upper?: bool)
+        cholesky(input, upper?: bool) !finite
+        cholesky_inverse(input, upper?: bool) !finite
+        cholesky_solve(input, input2, upper?: bool) !finite
         cross(input, other, dim?: dim)
-        det(input)
+        det(input) !finite
         dot(input, tensor)
         inner(input, other)
-        inverse(input)
+        inverse(input) !finite
         kron(input, other)
-        logdet(input)
+        logdet(input) !finite
         matmul(input, other)
         matrix_exp(input)
-        matrix_power(input, n: int)
+        matrix_power(input, n: int[-64..64]) !finite
         mm(input, mat2)
         mv(input, vec)
         outer(input, vec2)
-        pinverse(input, rcond?: float)
-        slogdet(input)
-        svd(input, some?: bool, compute_uv?: bool)
+        pinverse(input, rcond?: float) !finite
+        slogdet(input) !finite
+        svd(input, some?: bool, compute_uv?: bool) !finite
         trace(input)
         vdot(input, other)
         """,
@@ -44,42 +44,42 @@ LINEAR_ALGEBRA = [
         chain_matmul(*matrices: tensors)
         einsum(equation: equation, *operands: tensors)
         tensordot(a, b, dims?: any)
-        vander(x, N?: int, increasing?: bool)
+        vander(x, N?: size[0..4096], increasing?: bool)
         """,
     ),
     *rows(
         "torch.linalg",
         """
-        cholesky(input, *, upper?: bool)
-        cond(input, p?: number|enum[fro,nuc])
+        cholesky(input, *, upper?: bool) !finite
+        cond(input, p?: number|enum[fro,nuc]) !finite
         cross(input, other, *, dim?: dim)
-        det(A)
+        det(A) !finite
         diagonal(A, *, offset?: int, dim1?: dim, dim2?: dim)
-        eig(input)
-        eigh(input, UPLO?: enum[L,U])
-        eigvals(input)
-        eigvalsh(input, UPLO?: enum[L,U])
-        inv(A)
-        lu(A, *, pivot?: bool)
-        lu_factor(A, *, pivot?: bool)
+        eig(input) !finite
+        eigh(input, UPLO?: enum[L,U]) !finite
+        eigvals(input) !finite
+        eigvalsh(input, UPLO?: enum[L,U]) !finite
+        inv(A) !finite
+        lu(A, *, pivot?: bool) !finite
+        lu_factor(A, *, pivot?: bool) !finite
         lu_solve(LU, pivots, B, *, left?: bool, adjoint?: bool)
         matmul(input, other)
         matrix_exp(input)
         matrix_norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype)
-        matrix_power(input, n: int)
+        matrix_power(input, n: int[-64..64]) !finite
         multi_dot(tensors: tensors)
         norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype)
-        pinv(input, rtol?: operand, hermitian?: bool)
-        pinv(input, *, atol?: operand, rtol?: operand, hermitian?: bool)
-        qr(A, mode?: enum[reduced,complete,r])
-        slogdet(A)
-        solve(A, B, *, left?: bool)
+        pinv(input, rtol?: operand, hermitian?: bool) !finite
+        pinv(input, *, atol?: operand, rtol?: operand, hermitian?: bool) !finite
+        qr(A, mode?: enum[reduced,complete,r]) !finite
+        slogdet(A) !finite
+        solve(A, B, *, left?: bool) !finite
         solve_triangular(input, B, *, upper: bool, left?: bool, unitriangular?: bool)
-        svd(A, full_matrices?: bool)
-        svdvals(A)
-        tensorinv(input, ind?: int)
-        tensorsolve(input, other, dims?: dims)
-        vander(x, N?: int)
+        svd(A, full_matrices?: bool) !finite
+        svdvals(A) !finite
+        tensorinv(input, ind?: int[1..16]) !finite
+        tensorsolve(input, other, dims?: dims) !finite
+        vander(x, N?: size[1..4096])
         vecdot(x, y, *, dim?: dim)
         vector_norm(x, ord?: number, dim?: dims, keepdim?: bool, *, dtype?: dtype)
         """,
@@ -87,8 +87,8 @@ LINEAR_ALGEBRA = [
     *rows(
         "torch.linalg",
         """
-        matrix_rank(input, tol?: operand, hermitian?: bool)
-        matrix_rank(input, *, atol?: operand, rtol?: operand, hermitian?: bool)
+        matrix_rank(input, tol?: operand, hermitian?: bool) !finite
+        matrix_rank(input, *, atol?: operand, rtol?: operand, hermitian?: bool) !finite
         """,
         differentiable=False,
     ),
@@ -98,29 +98,29 @@ FOURIER = [
     *rows(
         "torch.fft",
         """
-        fft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        fft2(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
-        fftn(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
+        fft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        fft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        fftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         fftshift(input, dim?: dims)
-        hfft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        ifft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        ifft2(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
-        ifftn(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
+        hfft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        ifft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        ifft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        ifftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         ifftshift(input, dim?: dims)
-        ihfft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        irfft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        irfft2(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
-        irfftn(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
-        rfft(input, n?: int, dim?: dim, norm?: enum[forward,backward,ortho])
-        rfft2(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
-        rfftn(input, s?: ints, dim?: dims, norm?: enum[forward,backward,ortho])
+        ihfft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        irfft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        irfft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        irfftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        rfft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
+        rfft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        rfftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         """,
     ),
     *rows(
         "torch.fft",
         """
-        fftfreq(n: int, d?: float, *, dtype?: dtype, requires_grad?: bool)
-        rfftfreq(n: int, d?: float, *, dtype?: dtype, requires_grad?: bool)
+        fftfreq(n: size[1..2**20], d?: float, *, dtype?: dtype, requires_grad?: bool)
+        rfftfreq(n: size[1..2**20], d?: float, *, dtype?: dtype, requires_grad?: bool)
         """,
         differentiable=False,
     ),

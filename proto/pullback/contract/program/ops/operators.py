@@ -44,6 +44,7 @@ OPERATORS = [
 NUMBERS = [
     *rows("builtins", "abs(x: operand)", pointwise=True),
     *rows("builtins", "float(x: operand)\nint(x: operand)\nlen(x: any)", differentiable=False),
+    # On plain numbers only, which are computed once for all rows.
     *rows(
         "math",
         """
@@ -80,5 +81,6 @@ NUMBERS = [
         tanh(x: number)
         """,
         differentiable=False,
+        batch_safe=True,
     ),
 ]

@@ -52,7 +52,7 @@ POINTWISE = [
         rad2deg(input)
         reciprocal(input)
         relu(input)
-        round(input, *, decimals?: int)
+        round(input, *, decimals?: int[-300..300])
         rsqrt(input)
         sgn(input)
         sigmoid(input)
@@ -74,9 +74,8 @@ POINTWISE = [
         clamp_max(input, max: operand)
         clamp_min(input, min: operand)
         clip(input, min?: operand, max?: operand)
-        copysign(input, other: operand)
-        div(input, other: operand, *, rounding_mode?: enum[trunc,floor])
-        divide(input, other: operand, *, rounding_mode?: enum[trunc,floor])
+        div(input, other: operand, *, rounding_mode?: enum[trunc,floor]) !quotient
+        divide(input, other: operand, *, rounding_mode?: enum[trunc,floor]) !quotient
         float_power(input, exponent: operand)
         floor_divide(input, other: operand)
         fmax(input, other)
@@ -103,12 +102,7 @@ POINTWISE = [
     *rows(
         "torch Tensor",
         """
-        bitwise_and(input, other: operand)
-        bitwise_not(input)
-        bitwise_or(input, other: operand)
-        bitwise_xor(input, other: operand)
         eq(input, other: operand)
-        gcd(input, other)
         ge(input, other: operand)
         greater(input, other: operand)
         greater_equal(input, other: operand)
@@ -120,7 +114,6 @@ POINTWISE = [
         isneginf(input)
         isposinf(input)
         isreal(input)
-        lcm(input, other)
         le(input, other: operand)
         less(input, other: operand)
         less_equal(input, other: operand)
@@ -131,7 +124,6 @@ POINTWISE = [
         lt(input, other: operand)
         ne(input, other: operand)
         not_equal(input, other: operand)
-        signbit(input)
         """,
         pointwise=True,
         differentiable=False,
@@ -141,13 +133,10 @@ POINTWISE = [
     *rows(
         "torch",
         """
-        complex(real, imag)
         igamma(input, other)
         igammac(input, other)
-        imag(input)
-        mvlgamma(input, p: int)
-        polar(abs, angle)
-        polygamma(n: int, input)
+        mvlgamma(input, p: int[1..64])
+        polygamma(n: int[0..64], input)
         pow(input: operand, exponent: operand)
         real(input)
         where(condition, input: operand, other: operand)
@@ -157,14 +146,14 @@ POINTWISE = [
     *rows(
         "Tensor",
         """
-        mvlgamma(input, p: int)
-        polygamma(input, n: int)
+        mvlgamma(input, p: int[1..64])
+        polygamma(input, n: int[0..64])
         pow(input, exponent: operand)
         where(input, condition, other: operand)
         """,
         pointwise=True,
     ),
-    *rows("Tensor", "real\nimag", pointwise=True),
+    *rows("Tensor", "real", pointwise=True),
     *rows(
         "torch.special",
         """
@@ -187,12 +176,12 @@ POINTWISE = [
         log1p(input)
         log_ndtr(input)
         logit(input, eps?: float)
-        multigammaln(input, p: int)
+        multigammaln(input, p: int[1..64])
         ndtr(input)
         ndtri(input)
-        polygamma(n: int, input)
+        polygamma(n: int[0..64], input)
         psi(input)
-        round(input, *, decimals?: int)
+        round(input, *, decimals?: int[-300..300])
         sinc(input)
         xlog1py(input: operand, other: operand)
         xlogy(input: operand, other: operand)
@@ -214,12 +203,8 @@ POINTWISE = [
     *rows(
         "Tensor",
         """
-        bfloat16(input)
-        cdouble(input)
-        cfloat(input)
         double(input)
         float(input)
-        half(input)
         to(input, dtype: dtype)
         to(input, other)
         type(input, dtype: dtype)
@@ -227,7 +212,37 @@ POINTWISE = [
         """,
         pointwise=True,
     ),
+    *rows("Tensor", "bool(input)", pointwise=True, differentiable=False),
+    # The sign of a NaN is the one thing that differs from row to row.
+    *rows("torch Tensor", "copysign(input, other: operand)", pointwise=True, batch_safe=False),
+    *rows("torch Tensor", "signbit(input)", pointwise=True, differentiable=False, batch_safe=False),
+    # Operands or results are not of the one floating-point type that rows have.
+    *rows("torch", "complex(real, imag)\nimag(input)\npolar(abs, angle)", pointwise=True, batch_safe=False),
     *rows(
-        "Tensor", "bool(input)\nint(input)\nlong(input)\nshort(input)", pointwise=True, differentiable=False
+        "Tensor",
+        "bfloat16(input)\ncdouble(input)\ncfloat(input)\nhalf(input)\nimag",
+        pointwise=True,
+        batch_safe=False,
+    ),
+    *rows(
+        "Tensor",
+        "int(input)\nlong(input)\nshort(input)",
+        pointwise=True,
+        differentiable=False,
+        batch_safe=False,
+    ),
+    *rows(
+        "torch Tensor",
+        """
+        bitwise_and(input, other: operand)
+        bitwise_not(input)
+        bitwise_or(input, other: operand)
+        bitwise_xor(input, other: operand)
+        gcd(input, other)
+        lcm(input, other)
+        """,
+        pointwise=True,
+        differentiable=False,
+        batch_safe=False,
     ),
 ]

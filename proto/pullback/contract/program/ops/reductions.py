@@ -8,6 +8,14 @@ REDUCTIONS = [
     *rows(
         "torch Tensor",
         """
+        mean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        sum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        """,
+        batch_safe=True,
+    ),
+    *rows(
+        "torch Tensor",
+        """
         amax(input, dim?: dims, keepdim?: bool)
         amin(input, dim?: dims, keepdim?: bool)
         aminmax(input, *, dim?: dim, keepdim?: bool)
@@ -17,15 +25,14 @@ REDUCTIONS = [
         cummin(input, dim: dim)
         cumprod(input, dim: dim, *, dtype?: dtype)
         cumsum(input, dim: dim, *, dtype?: dtype)
-        diff(input, n?: int, dim?: dim, prepend?: tensor, append?: tensor)
+        diff(input, n?: int[0..64], dim?: dim, prepend?: tensor, append?: tensor)
         dist(input, other, p?: number)
-        kthvalue(input, k: int, dim?: dim, keepdim?: bool)
+        kthvalue(input, k: int[0..], dim?: dim, keepdim?: bool)
         logcumsumexp(input, dim: dim)
         logsumexp(input, dim: dims, keepdim?: bool)
         max(input)
         max(input, dim: dim, keepdim?: bool)
         max(input, other)
-        mean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
         median(input)
         median(input, dim: dim, keepdim?: bool)
         min(input)
@@ -49,8 +56,7 @@ REDUCTIONS = [
         std(input, dim?: dims, *, correction?: number, keepdim?: bool)
         std(input, unbiased: bool)
         std(input, dim: dims, unbiased: bool, keepdim?: bool)
-        sum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
-        topk(input, k: int, dim?: dim, largest?: bool, sorted?: bool)
+        topk(input, k: int[0..], dim?: dim, largest?: bool, sorted?: bool)
         var(input, dim?: dims, *, correction?: number, keepdim?: bool)
         var(input, unbiased: bool)
         var(input, dim: dims, unbiased: bool, keepdim?: bool)

@@ -9,7 +9,7 @@ SHAPES = [
         "torch Tensor",
         """
         adjoint(input)
-        chunk(input, chunks: int, dim?: dim)
+        chunk(input, chunks: int[1..], dim?: dim)
         clone(input)
         detach(input)
         diag(input, diagonal?: int)
@@ -33,7 +33,7 @@ SHAPES = [
         movedim(input, source: dims, destination: dims)
         narrow(input, dim: dim, start: int, length: int)
         ravel(input)
-        repeat_interleave(input, repeats: int, dim?: dim)
+        repeat_interleave(input, repeats: size[0..2**26], dim?: dim)
         roll(input, shifts: ints, dims?: dims)
         rot90(input, k?: int, dims?: dims)
         scatter(input, dim: dim, index, src)
@@ -87,7 +87,7 @@ SHAPES = [
         cartesian_prod(*tensors: tensors)
         cat(tensors: tensors, dim?: dim)
         column_stack(tensors: tensors)
-        combinations(input, r?: int, with_replacement?: bool)
+        combinations(input, r?: size[0..16], with_replacement?: bool)
         concat(tensors: tensors, dim?: dim)
         concatenate(tensors: tensors, dim?: dim)
         dstack(tensors: tensors)
@@ -110,16 +110,17 @@ SHAPES = [
         """
         arange(end: number, *, dtype?: dtype, requires_grad?: bool)
         arange(start: number, end: number, step?: number, *, dtype?: dtype, requires_grad?: bool)
-        eye(n: int, m?: int, *, dtype?: dtype, requires_grad?: bool)
+        eye(n: size[0..2**26], m?: size[0..2**26], *, dtype?: dtype, requires_grad?: bool)
         full(size: sizes, fill_value: number, *, dtype?: dtype, requires_grad?: bool)
         full_like(input, fill_value: number, *, dtype?: dtype, requires_grad?: bool)
-        linspace(start: number, end: number, steps: int, *, dtype?: dtype, requires_grad?: bool)
-        logspace(start: number, end: number, steps: int, base?: number, *, dtype?: dtype, requires_grad?: bool)
+        linspace(start: number, end: number, steps: size[0..2**26], *, dtype?: dtype, requires_grad?: bool)
+        logspace(start: number, end: number, steps: size[0..2**26], base?: number, *, \
+            dtype?: dtype, requires_grad?: bool)
         ones(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
         ones_like(input, *, dtype?: dtype, requires_grad?: bool)
         tensor(data: any, *, dtype?: dtype, requires_grad?: bool)
-        tril_indices(row: int, col: int, offset?: int, *, dtype?: dtype)
-        triu_indices(row: int, col: int, offset?: int, *, dtype?: dtype)
+        tril_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
+        triu_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
         zeros(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
         zeros_like(input, *, dtype?: dtype, requires_grad?: bool)
         """,
@@ -138,21 +139,24 @@ SHAPES = [
     *rows(
         "Tensor",
         """
-        dim(input)
         is_complex(input)
         is_floating_point(input)
         item(input)
-        ndimension(input)
-        nelement(input)
-        numel(input)
         size(input, dim?: dim)
         dtype
-        ndim
         shape
         """,
         differentiable=False,
     ),
-    *rows("torch", "is_complex(input)\nis_floating_point(input)\nnumel(input)", differentiable=False),
+    *rows("torch", "is_complex(input)\nis_floating_point(input)", differentiable=False),
+    # A number told from a tensor's shape, the same for every row.
+    *rows(
+        "Tensor",
+        "dim(input)\nndim\nndimension(input)\nnelement(input)\nnumel(input)",
+        differentiable=False,
+        batch_safe=True,
+    ),
+    *rows("torch", "numel(input)", differentiable=False, batch_safe=True),
 ]
 
 #: Fields of the named tuples that ops return. Their receiver is such a tuple, not a tensor.
