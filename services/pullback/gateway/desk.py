@@ -183,7 +183,13 @@ class Desk:
             except (RedisError, OSError):
                 return
             for job_id in gone:
-                log.error("the record of an accepted job is gone")
-                error = QueueUnavailable("the queue lost the evaluation; send it again")
-                for ticket in list(self._tickets.get(job_id, ())):
-                    self._close(ticket, error)
+                self._lost(job_id)
+
+    def _lost(self, job_id: str) -> None:
+        # At its time limit a record expires; the worker's answer, or this gateway's, is then on its way.
+        limit = self._clock() + OVERDUE_SECONDS
+        lost = [ticket for ticket in self._tickets.get(job_id, ()) if ticket.overdue > limit]
+        if lost:
+            log.error("the record of an accepted job is gone")
+        for ticket in lost:
+            self._close(ticket, QueueUnavailable("the queue lost the evaluation; send it again"))

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pullback.broker import Accepted, Known, NewJob
-from pullback.contract.errors import DeviceNotServed, Overloaded, RequestIdReused
+from pullback.contract.errors import DeviceNotServed, Overloaded, QueueUnavailable, RequestIdReused
 from pullback.gateway.desk import Desk, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pullback.broker import Answer
+    from pullback.broker import Answer, ResultReader
 
 
 class FakeAcceptor:
@@ -185,3 +185,25 @@ async def test_too_many_in_flight_are_refused_early() -> None:
         office.submit("b")
     assert caught.value.retry_seconds is not None
     assert len(office.acceptor.asked) == 1
+
+
+class EmptyReader:
+    """Finds no record of any job."""
+
+    async def look(self, job_ids: list[str]) -> list[str]:
+        """Says that all are gone."""
+        return job_ids
+
+
+@pytest.mark.parametrize(("timeout_ms", "told"), [(60_000, [QueueUnavailable]), (0, [])])
+async def test_a_record_that_is_gone_was_lost_only_before_its_time_limit(
+    timeout_ms: int, told: list[type[Exception]]
+) -> None:
+    """A record expires at the time limit: the caller is then told of the limit, not of a loss."""
+    office = Office()
+    ticket = office.desk.submit(NewJob("a", 0, timeout_ms, 0, b"", b""), office.told.append)
+    office.acceptor.answer(Accepted())
+    reader: ResultReader = EmptyReader()  # type: ignore[assignment]  # a fake
+    await office.desk._look(reader, [ticket])
+    assert [type(each) for each in office.told] == told
+    assert ticket.open == (told == [])
