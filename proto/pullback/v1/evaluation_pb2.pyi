@@ -34,7 +34,7 @@ GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
 GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout", "seed")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class Evaluation(_message.Message):
     RETURN_GRAPH_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
     outputs: _containers.RepeatedScalarFieldContainer[str]
@@ -69,7 +70,8 @@ class Evaluation(_message.Message):
     return_graph: bool
     device: Device
     timeout: _duration_pb2.Duration
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    seed: int
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()

@@ -20,10 +20,10 @@ OWNERS = {
     *("Tensor", "Tensor.grad", "Tuple", "builtins", "math", "operator"),
 }
 
-# Words that no row may hold: memory that nobody wrote, files, code, hooks, randomness, other devices, pointers.
+# Words that no row may hold: memory that nobody wrote, files, code, hooks, other devices, pointers.
 FORBIDDEN = re.compile(
     r"empty|resize|as_strided|set_|storage|load|save|from_file|numpy|dlpack|data_ptr|eval|exec|compile|apply|hook"
-    r"|\brand|dropout|bernoulli|multinomial|normal_|seed|cuda|cpu|pin_memory|sparse|quantize|vmap|unsafe|\bout\b|inplace"
+    r"|normal_|cuda|cpu|pin_memory|sparse|quantize|vmap|unsafe|\bout\b|inplace"
     r"|device|layout|generator|memory_format|__|\bos\b|\bsys\b"
 )
 
@@ -38,10 +38,19 @@ def test_every_key_is_a_dotted_name_of_a_known_owner() -> None:
 
 
 def test_no_row_reaches_outside_of_the_computation() -> None:
-    """Neither a key nor a parameter gives memory, files, code, randomness or devices."""
+    """Neither a key nor a parameter gives memory, files, code, a foreign generator or devices."""
     assert [key for key in OPS if FORBIDDEN.search(key)] == []
     params = {param.name for op in OPS.values() for signature in op.signatures for param in signature.params}
     assert [name for name in params if FORBIDDEN.search(name)] == []
+
+
+def test_what_draws_random_numbers_says_so() -> None:
+    """It is given the evaluation's generator, and never runs beside other evaluations."""
+    drawn = re.compile(
+        r"\.(rand|manual_seed|dropout|alpha_dropout|bernoulli|multinomial|normal$|poisson$|gumbel)"
+    )
+    assert {key for key in OPS if drawn.search(key)} == {key for key, op in OPS.items() if op.random}
+    assert not any(op.batch_safe for op in OPS.values() if op.random or op.data_sized)
 
 
 def test_only_two_rows_change_a_tensor() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.program.ops import OPS
 from pullback.engine.bindings import BINDINGS
+from pullback.engine.draws import Draws
 from pullback.engine.guards import GUARDS
 from pullback.engine.operands import match, matchings
 from pullback.engine.sizes import ESTIMATES, check_broadcast, check_estimate, check_size
@@ -30,6 +31,7 @@ class ReadyCall:
         candidates: the signatures that fit its operands by number and name.
         examined: whether operands are examined by name before the call: for either of the following.
         estimated: whether the size of the result is estimated before the call.
+        random: whether it is given the evaluation's generator.
         checks: what examines the operands by name, after that.
     """
 
@@ -38,10 +40,23 @@ class ReadyCall:
     candidates: tuple[Matching, ...]
     examined: bool
     estimated: bool
+    random: bool
     checks: tuple[Callable[[Mapping[str, object]], None], ...]
 
-    def invoke(self, operands: tuple[object, ...], keywords: Mapping[str, object], limits: Limits) -> object:
+    def invoke(
+        self,
+        operands: tuple[object, ...],
+        keywords: Mapping[str, object],
+        limits: Limits,
+        draws: Draws | None = None,
+    ) -> object:
         """Checks the operands, calls, and checks the result's size.
+
+        Args:
+            operands: the positional ones.
+            keywords: the others.
+            limits: the bounds on what it may make.
+            draws: the evaluation's random numbers. Only what is not `random` can do without.
 
         Raises:
             Refused: an operand is of the wrong kind, or has a value that the op cannot take.
@@ -58,6 +73,8 @@ class ReadyCall:
             matching.check_ranges(operands, keywords)
         for check in self.checks:
             check(arguments)
+        if self.random:
+            keywords = {**keywords, "generator": (draws or Draws()).generator}
         value = self.function(*operands, **keywords)
         check_size(value, limits)
         return value
@@ -65,6 +82,15 @@ class ReadyCall:
 
 def make_ready(call: Call) -> ReadyCall:
     """Binds a call."""
-    checks = tuple(GUARDS[name] for name in OPS[call.op].checks)
+    op = OPS[call.op]
+    checks = tuple(GUARDS[name] for name in op.checks)
     estimated = call.op in ESTIMATES
-    return ReadyCall(call, BINDINGS[call.op], matchings(call), estimated or bool(checks), estimated, checks)
+    return ReadyCall(
+        call,
+        BINDINGS[call.op],
+        matchings(call),
+        examined=estimated or bool(checks),
+        estimated=estimated,
+        random=op.random,
+        checks=checks,
+    )

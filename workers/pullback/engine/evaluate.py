@@ -9,6 +9,7 @@ import torch
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded
 from pullback.engine.differentiate import differentiate, made_leaves
+from pullback.engine.draws import Draws
 from pullback.engine.graph import read_graph
 from pullback.engine.interpret import run
 from pullback.engine.request import read_request
@@ -51,7 +52,7 @@ def evaluate_alone(
         inputs[name].requires_grad_()
     # What the program makes is made where its inputs are. torch pays for this context at every call.
     with nullcontext() if device == "cpu" else torch.device(device):
-        state = run(code, inputs, limits)
+        state = run(code, inputs, limits, Draws(evaluation.seed, device))
         try:
             return _result(code, request, state, limits)
         finally:

@@ -28,8 +28,22 @@ def _quotient(arguments: Mapping[str, Any]) -> None:
         raise Refused("the lowest integer divided by -1 does not fit its data type")
 
 
+def _label(arguments: Mapping[str, Any]) -> None:
+    target = arguments["target"]
+    if target.numel() and int(target.min()) < -1:
+        raise Refused(f"`target` holds {int(target.min()):,}; labels are numbers of classes, then -1")
+
+
+def _rate(arguments: Mapping[str, Any]) -> None:
+    rates = arguments["input"]
+    if not rates.is_complex() and not bool(((rates >= 0) & torch.isfinite(rates)).all()):
+        raise Refused("`input` holds a rate that is negative, NaN or infinite")
+
+
 #: name of a check, as in `CHECKS` of the op table -> check of the arguments by name
 GUARDS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "finite": _finite,
+    "label": _label,
     "quotient": _quotient,
+    "rate": _rate,
 }

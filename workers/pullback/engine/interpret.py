@@ -15,6 +15,7 @@ import torch
 from pullback.contract.program.diagnose import fault
 from pullback.contract.program.ir import Bind, Build, BuildSlice, Call, DTypeName, Print, SetTracking, Unpack
 from pullback.engine.calls import ReadyCall, make_ready
+from pullback.engine.draws import Draws
 from pullback.engine.faults import TORCH_ERRORS, Refused, TooBig, translate
 from pullback.engine.printing import Printer
 from pullback.engine.run import Run
@@ -93,19 +94,20 @@ def _slots(instruction: Instruction) -> tuple[int, ...]:
     return slots
 
 
-def run(code: Code, inputs: Mapping[str, torch.Tensor], limits: Limits) -> Run:
+def run(code: Code, inputs: Mapping[str, torch.Tensor], limits: Limits, draws: Draws | None = None) -> Run:
     """Runs a program.
 
     Args:
         code: the program.
         inputs: a private tensor for each name that the program reads, and any others.
         limits: the bounds on what it may make.
+        draws: its random numbers; those of seed 0 where none are given.
 
     Raises:
         ProgramError: a statement failed.
         LimitExceeded: a statement would make something too big.
     """
-    state = Run(list(code.template), dict(inputs), Printer(limits.printed_chars))
+    state = Run(list(code.template), dict(inputs), Printer(limits.printed_chars), draws or Draws())
     for name, slot in code.program.inputs.items():
         state.slots[slot] = inputs[name]
     machine = _Machine(code.program.source, state, limits)
@@ -150,7 +152,7 @@ class _Machine:
         operands = tuple([slots[slot] for slot in call.arguments])
         keywords = {name: slots[slot] for name, slot in call.keywords}
         try:
-            value = ready.invoke(operands, keywords, self._limits)
+            value = ready.invoke(operands, keywords, self._limits, self._state.draws)
         except _RAISED_BY_CALLS as error:
             named = (*operands, *keywords.values())
             raise translate(error, self._source, call.place, call.op, named) from error

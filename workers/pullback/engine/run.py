@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pullback.engine.draws import Draws
+
 if TYPE_CHECKING:
     import torch
 
@@ -19,12 +21,14 @@ class Run:
         slots: the values.
         inputs: the tensors bound before it ran, by name; those it does not read included.
         printer: what it printed.
+        draws: its random numbers.
         bound: the tensors that are no operation's result, in the order in which the program named them.
     """
 
     slots: list[object]
     inputs: dict[str, torch.Tensor]
     printer: Printer
+    draws: Draws = field(default_factory=Draws)
     bound: list[tuple[str, torch.Tensor]] = field(default_factory=list)
 
     def close(self) -> None:

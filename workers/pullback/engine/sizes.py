@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pullback.contract.program.ops import OPS
+from pullback.engine.data_sizes import DATA_ESTIMATES
 from pullback.engine.faults import TooBig
 
 if TYPE_CHECKING:
@@ -147,10 +148,6 @@ def _cdist(arguments: Mapping[str, Any]) -> int:
     return _broadcast([left[:-2], right[:-2]]) * int(left[-2]) * int(right[-2])
 
 
-def _one_hot(arguments: Mapping[str, Any]) -> int:
-    return int(arguments["tensor"].numel()) * max(0, int(arguments["num_classes"]))
-
-
 def _grid(arguments: Mapping[str, Any]) -> int:
     return math.prod(int(tensor.numel()) for tensor in arguments["tensors"])
 
@@ -255,13 +252,13 @@ _BY_NAME: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     "matmul": _matmul("input", "other"),
     "mm": _matmul("input", "mat2"),
     "outer": _product("input", "vec2"),
-    "repeat_interleave": _repeat,
     "tile": _repeat,
 }
 
 #: key of the op table -> estimate of the elements of the result, from the arguments by name
 ESTIMATES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     **dict.fromkeys(_PARTS, _nothing),
+    **DATA_ESTIMATES,
     **{f"{owner}.{name}": rule for owner in ("torch", "Tensor") for name, rule in _BY_NAME.items()},
     **{f"torch.fft.{name}": _fourier for name in ("fft", "hfft", "ifft", "ihfft", "irfft", "rfft")},
     "Tensor.expand": _expand,
@@ -283,7 +280,6 @@ ESTIMATES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     "torch.linspace": _steps,
     "torch.logspace": _steps,
     "torch.meshgrid": _grid,
-    "torch.nn.functional.one_hot": _one_hot,
     "torch.nn.functional.pad": _pad,
     "torch.ones": _of_size,
     "torch.tril_indices": _triangle,

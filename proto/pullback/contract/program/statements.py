@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 RESULT = "result"
 
 # What may stand as a statement of its own, because it does something.
-_EFFECTS = BACKWARD_OPS | {"Tensor.requires_grad_", "Tensor.retain_grad", "Tensor.grad.zero_"}
+_EFFECTS = BACKWARD_OPS | {
+    "Tensor.requires_grad_",
+    "Tensor.retain_grad",
+    "Tensor.grad.zero_",
+    "torch.manual_seed",
+}
 
 # ``with`` what -> whether operations are tracked inside.
 _TRACKING = MappingProxyType({"torch.no_grad": False, "torch.enable_grad": True})

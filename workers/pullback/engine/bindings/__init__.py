@@ -16,6 +16,7 @@ from pullback.engine.bindings.operators import OPERATORS
 from pullback.engine.bindings.plain_numbers import PLAIN_NUMBERS
 from pullback.engine.bindings.pointwise_functions import POINTWISE_FUNCTIONS
 from pullback.engine.bindings.pointwise_methods import POINTWISE_METHODS
+from pullback.engine.bindings.random import RANDOM
 from pullback.engine.bindings.reductions import REDUCTIONS
 from pullback.engine.bindings.shape_functions import SHAPE_FUNCTIONS
 from pullback.engine.bindings.shape_methods import SHAPE_METHODS
@@ -37,6 +38,7 @@ _GROUPS = (
     PLAIN_NUMBERS,
     POINTWISE_FUNCTIONS,
     POINTWISE_METHODS,
+    RANDOM,
     REDUCTIONS,
     SHAPE_FUNCTIONS,
     SHAPE_METHODS,

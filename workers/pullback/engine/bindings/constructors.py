@@ -26,6 +26,13 @@ def new_tensor(
     return tensor(data, dtype=dtype or like.dtype, requires_grad=requires_grad)
 
 
+def as_tensor(data: object, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """Makes a tensor as `tensor` does; one that is one already is converted, and keeps its gradient."""
+    if isinstance(data, torch.Tensor):
+        return data if dtype is None else data.to(dtype)
+    return tensor(data, dtype=dtype)
+
+
 def _check_numbers(data: object) -> None:
     waiting = [data]
     while waiting:

@@ -15,6 +15,7 @@ from pullback.contract.program.ops.layers import LAYERS
 from pullback.contract.program.ops.linear_algebra import FOURIER, LINEAR_ALGEBRA
 from pullback.contract.program.ops.operators import NUMBERS, OPERATORS
 from pullback.contract.program.ops.pointwise import POINTWISE
+from pullback.contract.program.ops.random import RANDOM
 from pullback.contract.program.ops.reductions import REDUCTIONS
 from pullback.contract.program.ops.shapes import FIELDS, SHAPES
 from pullback.contract.program.ops.signature import (
@@ -67,6 +68,7 @@ OPS = _table(
     NUMBERS,
     OPERATORS,
     POINTWISE,
+    RANDOM,
     REDUCTIONS,
     SHAPES,
 )

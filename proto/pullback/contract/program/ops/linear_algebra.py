@@ -20,6 +20,7 @@ LINEAR_ALGEBRA = [
         cross(input, other, dim?: dim)
         det(input) !finite
         dot(input, tensor)
+        ger(input, vec2)
         inner(input, other)
         inverse(input) !finite
         kron(input, other)
@@ -31,6 +32,7 @@ LINEAR_ALGEBRA = [
         mv(input, vec)
         outer(input, vec2)
         pinverse(input, rcond?: float) !finite
+        qr(input, some?: bool) !finite
         slogdet(input) !finite
         svd(input, some?: bool, compute_uv?: bool) !finite
         trace(input)
@@ -59,6 +61,7 @@ LINEAR_ALGEBRA = [
         eigh(input, UPLO?: enum[L,U]) !finite
         eigvals(input) !finite
         eigvalsh(input, UPLO?: enum[L,U]) !finite
+        householder_product(A, tau) !finite
         inv(A) !finite
         lu(A, *, pivot?: bool) !finite
         lu_factor(A, *, pivot?: bool) !finite
@@ -102,6 +105,10 @@ FOURIER = [
         fft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         fftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         fftshift(input, dim?: dims)
+        hfft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        hfftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        ihfft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
+        ihfftn(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])
         hfft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
         ifft(input, n?: size[1..2**20], dim?: dim, norm?: enum[forward,backward,ortho])
         ifft2(input, s?: sizes[-1..2**20], dim?: dims, norm?: enum[forward,backward,ortho])

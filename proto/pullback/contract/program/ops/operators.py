@@ -37,7 +37,8 @@ OPERATORS = [
         pointwise=True,
         differentiable=False,
     ),
-    *rows("operator", "matmul(a, b)\ngetitem(a: any, b: any)"),
+    *rows("operator", "matmul(a, b)"),
+    *rows("operator", "getitem(a: any, b: any)", data_sized=True),
 ]
 
 #: On plain numbers: the engine computes these itself, within its own bounds.
@@ -55,18 +56,28 @@ NUMBERS = [
         atan(x: number)
         atan2(y: number, x: number)
         atanh(x: number)
+        cbrt(x: number)
         ceil(x: number)
+        comb(n: int[0..64], k: int[0..64])
+        copysign(x: number, y: number)
         cos(x: number)
         cosh(x: number)
         degrees(x: number)
         erf(x: number)
         erfc(x: number)
         exp(x: number)
+        exp2(x: number)
         expm1(x: number)
         fabs(x: number)
+        factorial(n: int[0..20])
         floor(x: number)
+        fmod(x: number, y: number)
         gamma(x: number)
+        gcd(a: int[-2**63..2**63], b: int[-2**63..2**63])
         hypot(x: number, y: number)
+        isfinite(x: number)
+        isinf(x: number)
+        isnan(x: number)
         lgamma(x: number)
         log(x: number, base?: number)
         log10(x: number)
@@ -79,6 +90,7 @@ NUMBERS = [
         sqrt(x: number)
         tan(x: number)
         tanh(x: number)
+        trunc(x: number)
         """,
         differentiable=False,
         batch_safe=True,

@@ -128,13 +128,17 @@ POINTWISE = [
         pointwise=True,
         differentiable=False,
     ),
+    *rows(
+        "torch Tensor",
+        "hardshrink(input, lambd?: number)\nigamma(input, other)\nigammac(input, other)",
+        pointwise=True,
+    ),
+    *rows("torch", "threshold(input, threshold: number, value: number)", pointwise=True),
     *rows("torch Tensor", "heaviside(input, values)", pointwise=True, differentiable=False),
     *rows("torch Tensor", "nextafter(input, other)", pointwise=True, differentiable=False),
     *rows(
         "torch",
         """
-        igamma(input, other)
-        igammac(input, other)
         mvlgamma(input, p: int[1..64])
         polygamma(n: int[0..64], input)
         pow(input: operand, exponent: operand)
@@ -192,6 +196,14 @@ POINTWISE = [
     *rows(
         "torch.special",
         """
+        airy_ai(x)
+        modified_bessel_i0(input)
+        modified_bessel_i1(input)
+        modified_bessel_k0(input)
+        modified_bessel_k1(input)
+        scaled_modified_bessel_k0(x)
+        scaled_modified_bessel_k1(x)
+        spherical_bessel_j0(x)
         bessel_j0(input)
         bessel_j1(input)
         bessel_y0(input)
@@ -216,6 +228,27 @@ POINTWISE = [
     # The sign of a NaN is the one thing that differs from row to row.
     *rows("torch Tensor", "copysign(input, other: operand)", pointwise=True, batch_safe=False),
     *rows("torch Tensor", "signbit(input)", pointwise=True, differentiable=False, batch_safe=False),
+    # Recurrences, which carry the payload of a NaN along. Their order is one number: a tensor of them has no bound.
+    *rows(
+        "torch.special",
+        """
+        chebyshev_polynomial_t(input, n: int[0..64])
+        chebyshev_polynomial_u(input, n: int[0..64])
+        chebyshev_polynomial_v(input, n: int[0..64])
+        chebyshev_polynomial_w(input, n: int[0..64])
+        hermite_polynomial_h(input, n: int[0..64])
+        hermite_polynomial_he(input, n: int[0..64])
+        laguerre_polynomial_l(input, n: int[0..64])
+        legendre_polynomial_p(input, n: int[0..64])
+        shifted_chebyshev_polynomial_t(input, n: int[0..64])
+        shifted_chebyshev_polynomial_u(input, n: int[0..64])
+        shifted_chebyshev_polynomial_v(input, n: int[0..64])
+        shifted_chebyshev_polynomial_w(input, n: int[0..64])
+        """,
+        pointwise=True,
+        differentiable=False,
+        batch_safe=False,
+    ),
     # Operands or results are not of the one floating-point type that rows have.
     *rows("torch", "complex(real, imag)\nimag(input)\npolar(abs, angle)", pointwise=True, batch_safe=False),
     *rows(
@@ -238,6 +271,8 @@ POINTWISE = [
         bitwise_not(input)
         bitwise_or(input, other: operand)
         bitwise_xor(input, other: operand)
+        bitwise_left_shift(input, other: operand)
+        bitwise_right_shift(input, other: operand)
         gcd(input, other)
         lcm(input, other)
         """,

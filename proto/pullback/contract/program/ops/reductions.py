@@ -38,6 +38,7 @@ REDUCTIONS = [
         min(input)
         min(input, dim: dim, keepdim?: bool)
         min(input, other)
+        mode(input, dim?: dim, keepdim?: bool)
         msort(input)
         nanmean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
         nanmedian(input)
@@ -65,6 +66,7 @@ REDUCTIONS = [
     *rows(
         "torch",
         """
+        gradient(input, *, spacing?: number|tensors, dim?: dims, edge_order?: int[1..2])
         cumulative_trapezoid(y, x?: tensor, *, dx?: number, dim?: dim)
         std_mean(input, dim?: dims, *, correction?: number, keepdim?: bool)
         std_mean(input, unbiased: bool)
@@ -82,20 +84,41 @@ REDUCTIONS = [
         """
         all(input, dim?: dims, keepdim?: bool)
         any(input, dim?: dims, keepdim?: bool)
+        allclose(input, other, rtol?: float, atol?: float, equal_nan?: bool)
         argmax(input, dim?: dim, keepdim?: bool)
         argmin(input, dim?: dim, keepdim?: bool)
         argsort(input, dim?: dim, descending?: bool)
         argsort(input, *, stable?: bool, dim?: dim, descending?: bool)
         count_nonzero(input, dim?: dims)
+        equal(input, other)
         """,
         differentiable=False,
     ),
     *rows(
+        "torch Tensor",
+        """
+        histc(input, bins?: size[1..65536], min?: number, max?: number)
+        """,
+        differentiable=False,
+        deterministic=False,
+    ),
+    *rows(
+        "torch Tensor",
+        """
+        argwhere(input)
+        bincount(input, weights?: tensor, minlength?: size[0..2**26])
+        nonzero(input)
+        unique(input, sorted?: bool, return_inverse?: bool, return_counts?: bool, dim?: dim)
+        unique_consecutive(input, return_inverse?: bool, return_counts?: bool, dim?: dim)
+        """,
+        differentiable=False,
+        data_sized=True,
+    ),
+    *rows(
         "torch",
         """
-        allclose(input, other, rtol?: float, atol?: float, equal_nan?: bool)
         bucketize(input, boundaries, *, right?: bool)
-        equal(input, other)
+        isin(elements: operand, test_elements: operand, *, assume_unique?: bool, invert?: bool)
         searchsorted(sorted_sequence, input: operand, *, right?: bool)
         """,
         differentiable=False,

@@ -26,14 +26,15 @@ SHAPES = [
         index_add(input, dim: dim, index, source, *, alpha?: number)
         index_copy(input, dim: dim, index, source)
         index_fill(input, dim: dim, index, value: operand)
+        index_put(input, indices: tensors, values, accumulate?: bool)
+        index_reduce(input, dim: dim, index, source, reduce: enum[prod,mean,amax,amin], *, include_self?: bool)
         index_select(input, dim: dim, index)
         masked_scatter(input, mask, source)
-        masked_select(input, mask)
         moveaxis(input, source: dims, destination: dims)
         movedim(input, source: dims, destination: dims)
         narrow(input, dim: dim, start: int, length: int)
+        put(input, index, source, accumulate?: bool)
         ravel(input)
-        repeat_interleave(input, repeats: size[0..2**26], dim?: dim)
         roll(input, shifts: ints, dims?: dims)
         rot90(input, k?: int, dims?: dims)
         scatter(input, dim: dim, index, src)
@@ -59,6 +60,15 @@ SHAPES = [
         vsplit(input, indices_or_sections: ints)
         """,
     ),
+    # Their size follows from what the operands hold.
+    *rows(
+        "torch Tensor",
+        """
+        masked_select(input, mask)
+        repeat_interleave(input, repeats: size[0..2**26]|tensor, dim?: dim)
+        """,
+        data_sized=True,
+    ),
     *rows(
         "Tensor",
         """
@@ -72,7 +82,9 @@ SHAPES = [
         reshape(input, *shape: sizes)
         reshape_as(input, other)
         split(input, split_size: ints, dim?: dim)
+        sum_to_size(input, *size: sizes)
         tile(input, *dims: sizes)
+        unfold(input, dimension: dim, size: int[0..], step: int[1..])
         view(input, *size: sizes)
         view_as(input, other)
         """,
@@ -81,6 +93,9 @@ SHAPES = [
     *rows(
         "torch",
         """
+        atleast_1d(*tensors: tensors)
+        atleast_2d(*tensors: tensors)
+        atleast_3d(*tensors: tensors)
         block_diag(*tensors: tensors)
         broadcast_tensors(*tensors: tensors)
         broadcast_to(input, size: sizes)
@@ -108,6 +123,14 @@ SHAPES = [
     *rows(
         "torch",
         """
+        bartlett_window(window_length: size[0..2**26], periodic?: bool, *, dtype?: dtype, requires_grad?: bool)
+        blackman_window(window_length: size[0..2**26], periodic?: bool, *, dtype?: dtype, requires_grad?: bool)
+        hamming_window(window_length: size[0..2**26], periodic?: bool, alpha?: float, beta?: float, *, \
+            dtype?: dtype, requires_grad?: bool)
+        hann_window(window_length: size[0..2**26], periodic?: bool, *, dtype?: dtype, requires_grad?: bool)
+        kaiser_window(window_length: size[0..2**26], periodic?: bool, beta?: float, *, dtype?: dtype, \
+            requires_grad?: bool)
+        scalar_tensor(s: number, *, dtype?: dtype, requires_grad?: bool)
         arange(end: number, *, dtype?: dtype, requires_grad?: bool)
         arange(start: number, end: number, step?: number, *, dtype?: dtype, requires_grad?: bool)
         eye(n: size[0..2**26], m?: size[0..2**26], *, dtype?: dtype, requires_grad?: bool)
@@ -119,6 +142,7 @@ SHAPES = [
         ones(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
         ones_like(input, *, dtype?: dtype, requires_grad?: bool)
         tensor(data: any, *, dtype?: dtype, requires_grad?: bool)
+        as_tensor(data: any, dtype?: dtype)
         tril_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
         triu_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
         zeros(*size: sizes, *, dtype?: dtype, requires_grad?: bool)

@@ -61,6 +61,8 @@ MAX_INTEGER = 2**31
 #: What an operand's values are checked for, right before the call.
 CHECKS = {
     "finite": "no operand holds NaN or an infinity: LAPACK may crash on them, or never converge",
+    "label": "no label is below -1: torch reads the scores at it",
+    "rate": "no rate is negative, NaN or infinite",
     "quotient": "the lowest integer is not divided by -1: the quotient does not fit, and the processor traps",
 }
 
