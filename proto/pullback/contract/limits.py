@@ -35,7 +35,7 @@ class Limits(BaseModel):
         2**26, description="elements of any tensor that a program makes, views included"
     )
     live_bytes: PositiveInt = Field(
-        512 * 2**20,
+        2**30,
         description="bytes that inputs, values, what autograd saves and its gradients take at any one time",
     )
     work: PositiveInt = Field(
@@ -49,7 +49,9 @@ class Limits(BaseModel):
         4, description="derivatives of derivatives: `create_graph=True`, one behind another"
     )
     input_bytes: PositiveInt = Field(64 * 2**20, description="bytes of all inputs of one evaluation together")
-    result_bytes: PositiveInt = Field(64 * 2**20, description="bytes of one encoded result")
+    result_bytes: PositiveInt = Field(
+        72 * 2**20, description="bytes of all values and gradients of one evaluation together"
+    )
     graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
     printed_chars: PositiveInt = Field(
         65_536, description="characters that `print` may make, before the text is cut"
@@ -57,3 +59,18 @@ class Limits(BaseModel):
 
 
 DEFAULT_LIMITS = Limits()
+
+#: The variables that set limits begin with this, as in ``PULLBACK_LIMITS_LIVE_BYTES``.
+ENV_PREFIX = "PULLBACK_LIMITS_"
+
+
+def limit_metadata(limit: int, estimate: int, name: str = "") -> dict[str, str]:
+    """Gives the metadata of an error about a limit.
+
+    Args:
+        limit: the limit.
+        estimate: what there is, or would be.
+        name: the limit's field in `Limits`; empty where it cannot be set.
+    """
+    found = {"limit": str(limit), "estimate": str(estimate)}
+    return found | {"limit_name": ENV_PREFIX + name.upper()} if name else found

@@ -57,8 +57,14 @@ def test_the_limit_itself_is_allowed(lab: Lab) -> None:
     assert small.run("y = torch.zeros(2, 3)", value_only=True).values["y"].shape == [2, 3]
     error = small.refusal(small.build("y = torch.zeros(7)", value_only=True))
     assert isinstance(error, LimitExceeded)
-    assert error.metadata == {"limit": "6", "estimate": "7"}
-    assert "line 1" in error.message
+    assert error.metadata == {
+        "limit": "6",
+        "limit_name": "PULLBACK_LIMITS_ELEMENTS",
+        "estimate": "7",
+        "line": "1",
+        "column": "5",
+    }
+    assert error.message.splitlines()[1:] == ["    y = torch.zeros(7)", "        ^"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,8 @@ def test_a_result_has_bounded_bytes(lab: Lab) -> None:
             small.build(program, {"x": torch.ones(2, dtype=torch.float64)}, value_only=True)
         )
         assert isinstance(error, LimitExceeded)
-        assert error.metadata == {"limit": "40", "estimate": "80"}
+        assert (error.metadata["limit"], error.metadata["estimate"]) == ("40", "80")
+        assert error.metadata["limit_name"] == "PULLBACK_LIMITS_RESULT_BYTES"
     rows = small.build("y = 2*x", {"x": torch.ones(2, 3, dtype=torch.float64)}, value_only=True)
     assert isinstance(small.refusal(rows), LimitExceeded)
 

@@ -10,14 +10,16 @@ from pullback.engine.bindings import BINDINGS
 from pullback.engine.draws import Draws
 from pullback.engine.guards import GUARDS
 from pullback.engine.operands import match, matchings
-from pullback.engine.sizes import ESTIMATES, check_broadcast, check_estimate, check_size
+from pullback.engine.price import needs_arguments, price_call
+from pullback.engine.reverse_calls import BACKWARD
+from pullback.engine.sizes import check_parts, check_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pullback.contract.limits import Limits
     from pullback.contract.program.ir import Call
     from pullback.engine.bindings.binding import Binding
+    from pullback.engine.meter import Meter
     from pullback.engine.operands import Matching
 
 
@@ -29,8 +31,7 @@ class ReadyCall:
         call: the instruction.
         function: what its op is bound to.
         candidates: the signatures that fit its operands by number and name.
-        examined: whether operands are examined by name before the call: for either of the following.
-        estimated: whether the size of the result is estimated before the call.
+        examined: whether operands are looked at by name before the call, for its price or its checks.
         random: whether it is given the evaluation's generator.
         checks: what examines the operands by name, after that.
     """
@@ -39,7 +40,6 @@ class ReadyCall:
     function: Binding
     candidates: tuple[Matching, ...]
     examined: bool
-    estimated: bool
     random: bool
     checks: tuple[Callable[[Mapping[str, object]], None], ...]
 
@@ -47,36 +47,43 @@ class ReadyCall:
         self,
         operands: tuple[object, ...],
         keywords: Mapping[str, object],
-        limits: Limits,
+        meter: Meter,
         draws: Draws | None = None,
     ) -> object:
-        """Checks the operands, calls, and checks the result's size.
+        """Checks the operands, prices the call, calls, and counts what it made.
 
         Args:
             operands: the positional ones.
             keywords: the others.
-            limits: the bounds on what it may make.
+            meter: counts what it takes, and refuses what is beyond the limits.
             draws: the evaluation's random numbers. Only what is not `random` can do without.
 
         Raises:
             Refused: an operand is of the wrong kind, or has a value that the op cannot take.
-            TooBig: the result would be, or is, too big.
+            TooBig: it would take, or has made, too much.
             Exception: what torch raised, one of `TORCH_ERRORS`.
         """
+        op = self.call.op
         matching = match(self.candidates, operands, keywords)
-        check_broadcast(self.call.op, (*operands, *keywords.values()), limits)
         arguments = matching.arguments(operands, keywords) if self.examined else {}
-        if self.estimated:
-            check_estimate(self.call.op, arguments, limits)
+        if self.examined:
+            check_parts(op, arguments)
+        price = price_call(
+            op, (*operands, *keywords.values()) if keywords else operands, arguments, meter.limits
+        )
         # After the estimates: what asks for too much is told the limit, not that its integer is odd.
         if matching.bounded:
             matching.check_ranges(operands, keywords)
+        if op in BACKWARD:
+            return BACKWARD[op](meter, self.function, matching.arguments(operands, keywords))
+        meter.begin(price)
         for check in self.checks:
             check(arguments)
         if self.random:
             keywords = {**keywords, "generator": (draws or Draws()).generator}
         value = self.function(*operands, **keywords)
-        check_size(value, limits)
+        check_size(value, meter.limits)
+        meter.end(self.call, value, price)
         return value
 
 
@@ -84,13 +91,11 @@ def make_ready(call: Call) -> ReadyCall:
     """Binds a call."""
     op = OPS[call.op]
     checks = tuple(GUARDS[name] for name in op.checks)
-    estimated = call.op in ESTIMATES
     return ReadyCall(
         call,
         BINDINGS[call.op],
         matchings(call),
-        examined=estimated or bool(checks),
-        estimated=estimated,
+        examined=needs_arguments(call.op) or bool(checks),
         random=op.random,
         checks=checks,
     )

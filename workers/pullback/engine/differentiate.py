@@ -18,8 +18,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pullback.contract.errors import InvalidArgument
-from pullback.engine.faults import TORCH_ERRORS, is_freed_graph, is_out_of_memory, out_of_memory, plain
+from pullback.contract.errors import InvalidArgument, LimitExceeded
+from pullback.contract.program.diagnose import exceeded_at
+from pullback.engine.faults import (
+    TORCH_ERRORS,
+    TooBig,
+    is_freed_graph,
+    is_out_of_memory,
+    out_of_memory,
+    plain,
+    spoken,
+)
 from pullback.engine.wire import describe_tensor, read
 from pullback.v1 import evaluation_pb2
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pullback.contract.program.ir import Program
+    from pullback.engine.meter import Meter
     from pullback.engine.request import Request
     from pullback.engine.run import Run
 
@@ -60,7 +70,9 @@ def made_leaves(run: Run) -> dict[str, torch.Tensor]:
     return named
 
 
-def differentiate(program: Program, request: Request, run: Run, outputs: Mapping[str, object]) -> Gradients:
+def differentiate(
+    program: Program, request: Request, run: Run, outputs: Mapping[str, object], meter: Meter
+) -> Gradients:
     """Computes, or collects, the gradients that an evaluation asks for.
 
     Args:
@@ -68,9 +80,11 @@ def differentiate(program: Program, request: Request, run: Run, outputs: Mapping
         request: what is asked for.
         run: what the program left.
         outputs: the values of the outputs.
+        meter: counts what the backward pass takes.
 
     Raises:
         InvalidArgument: the outputs cannot be differentiated.
+        LimitExceeded: the backward pass would be beyond a limit.
     """
     if not request.differentiates:
         return Gradients()
@@ -82,7 +96,25 @@ def differentiate(program: Program, request: Request, run: Run, outputs: Mapping
     if _GRAD in program.ops and not request.cotangents and not _is_tracked(outputs[request.outputs[-1]]):
         independent = evaluation_pb2.GRADIENT_ABSENCE_INDEPENDENT
         return Gradients(absent=dict.fromkeys(request.wrt, independent))
-    return _reverse(request, leaves, _seeds(request, outputs, leaves))
+    seeds = _seeds(request, outputs, leaves)
+    _price(program, leaves, seeds, meter)
+    return _reverse(request, leaves, seeds)
+
+
+def _price(
+    program: Program, leaves: Mapping[str, torch.Tensor], seeds: Mapping[str, _Seed], meter: Meter
+) -> None:
+    outputs = [seed.output for seed in seeds.values() if _is_tracked(seed.output)]
+    try:
+        meter.begin_backward(outputs, [*leaves.values()], create_graph=False)
+    except TooBig as error:
+        subject = f"the backward pass from `{next(iter(seeds))}` {error}"
+        if error.call is None:
+            raise LimitExceeded(subject, metadata=error.metadata) from error
+        place = error.call.place
+        raise exceeded_at(
+            program.source, place, f"`{spoken(error.call.op)}`: {subject}", error.metadata
+        ) from error
 
 
 def _leaves(request: Request, run: Run) -> dict[str, torch.Tensor]:

@@ -140,7 +140,7 @@ class Engine:
                 code = self._code(evaluation.program)
                 result = evaluate_alone(code, evaluation, self._limits, self._device)
         except PullbackError as error:
-            return error
+            return _alone_with_its_text(error)
         except MemoryError:
             return out_of_memory("the evaluation")
         except Exception:  # noqa: BLE001 - a bug of ours must not take the other evaluations with it
@@ -197,6 +197,12 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
 def _quiet() -> warnings.catch_warnings[None]:
     """Silences torch, which warns about what tenants wrote: nobody reads it here."""
     return warnings.catch_warnings(action="ignore")
+
+
+def _alone_with_its_text(error: PullbackError) -> PullbackError:
+    """Parts an error from where it was raised: the frames there hold the evaluation's tensors."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _fault() -> InternalFault:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded
+from pullback.contract.limits import limit_metadata
 from pullback.engine.differentiate import differentiate, made_leaves
 from pullback.engine.draws import Draws
 from pullback.engine.graph import read_graph
 from pullback.engine.interpret import run
+from pullback.engine.meter import Meter
 from pullback.engine.request import read_request
 from pullback.engine.values import describe_value
 from pullback.engine.wire import ROWS, byte_count, number_tensor, read, write
@@ -50,21 +52,26 @@ def evaluate_alone(
     inputs = {name: read(tensor, device) for name, tensor in evaluation.inputs.items()}
     for name in request.wrt:
         inputs[name].requires_grad_()
+    meter = Meter(limits, inputs.values())
     # What the program makes is made where its inputs are. torch pays for this context at every call.
     with nullcontext() if device == "cpu" else torch.device(device):
-        state = run(code, inputs, limits, Draws(evaluation.seed, device))
         try:
-            return _result(code, request, state, limits)
+            state = run(code, inputs, meter, Draws(evaluation.seed, device))
+            try:
+                return _result(code, request, state, meter)
+            finally:
+                state.close()
         finally:
-            state.close()
+            meter.close()
 
 
-def _result(code: Code, request: Request, state: Run, limits: Limits) -> evaluation_pb2.Result:
+def _result(code: Code, request: Request, state: Run, meter: Meter) -> evaluation_pb2.Result:
+    limits = meter.limits
     outputs = {name: _value(name, code, request, state) for name in request.outputs}
     result = evaluation_pb2.Result(printed=state.printer.text())
     if request.wants_graph:
         result.graph.CopyFrom(read_graph(outputs, _leaf_names(state), limits))
-    gradients = differentiate(code.program, request, state, outputs)
+    gradients = differentiate(code.program, request, state, outputs, meter)
     _fill(result, outputs, gradients, limits)
     return result
 
@@ -116,5 +123,5 @@ def _check_bytes(tensors: Iterable[torch.Tensor], limits: Limits) -> None:
     if total > limits.result_bytes:
         raise LimitExceeded(
             f"values and gradients take {total:,} bytes, but the limit is {limits.result_bytes:,}",
-            metadata={"limit": str(limits.result_bytes), "estimate": str(total)},
+            metadata=limit_metadata(limits.result_bytes, total, "result_bytes"),
         )

@@ -10,12 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import LimitExceeded
-from pullback.contract.program.diagnose import fault
+from pullback.contract.limits import limit_metadata
+from pullback.contract.program.diagnose import exceeded_at, fault
 from pullback.engine.values import describe_operands
 
 if TYPE_CHECKING:
     from pullback.contract.errors import ProgramError, PullbackError
-    from pullback.contract.program.ir import Place
+    from pullback.contract.program.ir import Call, Place
 
 # What a torch function, given anything that the language can make, has been seen to raise.
 TORCH_ERRORS = (
@@ -75,17 +76,22 @@ class Refused(Exception):
 
 
 class TooBig(Exception):
-    """A call whose result would hold more than a limit allows. The interpreter adds the place.
+    """A call that would take more than a limit allows. The interpreter adds the place.
 
     Args:
-        what: what would be too big: ``elements``, ``dimensions``.
+        what: what there would be too much of: ``elements``, ``dimensions``.
         estimate: how many there would be.
         limit: how many are allowed.
+        name: the limit's name in `Limits`; empty where it is no setting.
+        call: the call whose fault it is, where it is another than the one that is refused.
     """
 
-    def __init__(self, what: str, estimate: int, limit: int) -> None:
+    def __init__(
+        self, what: str, estimate: int, limit: int, name: str = "", call: Call | None = None
+    ) -> None:
         super().__init__(f"would make {estimate:,} {what}, but the limit is {limit:,}")
-        self.metadata = {"limit": str(limit), "estimate": str(estimate)}
+        self.metadata = limit_metadata(limit, estimate, name)
+        self.call = call
 
 
 def translate(
@@ -101,7 +107,7 @@ def translate(
         operands: what it was given.
     """
     if isinstance(error, TooBig):
-        return LimitExceeded(f"line {place.line}: `{spoken(op)}` {error}", metadata=error.metadata)
+        return exceeded_at(source, place, f"`{spoken(op)}` {error}", error.metadata)
     if is_out_of_memory(error):
         return out_of_memory(f"line {place.line}: `{spoken(op)}` on {describe_operands(operands)}")
     return _program_error(error, source, place, op, operands)

@@ -25,8 +25,8 @@ from pullback.engine.wire import TORCH_DTYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pullback.contract.limits import Limits
     from pullback.contract.program.ir import Instruction, Place, Program
+    from pullback.engine.meter import Meter
 
 Step = ReadyCall | Build | BuildSlice | Unpack | Print | Bind | SetTracking
 
@@ -94,23 +94,23 @@ def _slots(instruction: Instruction) -> tuple[int, ...]:
     return slots
 
 
-def run(code: Code, inputs: Mapping[str, torch.Tensor], limits: Limits, draws: Draws | None = None) -> Run:
+def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Draws | None = None) -> Run:
     """Runs a program.
 
     Args:
         code: the program.
         inputs: a private tensor for each name that the program reads, and any others.
-        limits: the bounds on what it may make.
+        meter: counts what it takes, with these inputs, and refuses what is beyond the limits.
         draws: its random numbers; those of seed 0 where none are given.
 
     Raises:
         ProgramError: a statement failed.
         LimitExceeded: a statement would make something too big.
     """
-    state = Run(list(code.template), dict(inputs), Printer(limits.printed_chars), draws or Draws())
+    state = Run(list(code.template), dict(inputs), Printer(meter.limits.printed_chars), draws or Draws())
     for name, slot in code.program.inputs.items():
         state.slots[slot] = inputs[name]
-    machine = _Machine(code.program.source, state, limits)
+    machine = _Machine(code.program.source, state, meter)
     with torch.enable_grad():  # leaves tracking as it found it, whatever the program sets
         for step, releases in zip(code.steps, code.releases, strict=True):
             machine.step(step)
@@ -120,11 +120,11 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], limits: Limits, draws: D
 
 
 class _Machine:
-    def __init__(self, source: str, state: Run, limits: Limits) -> None:
+    def __init__(self, source: str, state: Run, meter: Meter) -> None:
         self._source = source
         self._state = state
         self._slots = state.slots
-        self._limits = limits
+        self._meter = meter
 
     def step(self, instruction: Step) -> None:
         match instruction:
@@ -152,7 +152,7 @@ class _Machine:
         operands = tuple([slots[slot] for slot in call.arguments])
         keywords = {name: slots[slot] for name, slot in call.keywords}
         try:
-            value = ready.invoke(operands, keywords, self._limits, self._state.draws)
+            value = ready.invoke(operands, keywords, self._meter, self._state.draws)
         except _RAISED_BY_CALLS as error:
             named = (*operands, *keywords.values())
             raise translate(error, self._source, call.place, call.op, named) from error

@@ -24,6 +24,7 @@ import torch
 from pullback.contract.program.ir import Bind
 from pullback.contract.tensors import BY_CODE
 from pullback.engine.calls import ReadyCall
+from pullback.engine.meter import Meter
 from pullback.engine.row_ops import REDUCTION_ROW_OPS, ROW_OPS
 from pullback.engine.row_steps import RowStep, StepWriter
 from pullback.engine.values import is_number
@@ -158,7 +159,7 @@ class _Trial:
         self._code = code
         self._request = request
         self._inputs = inputs
-        self._limits = limits
+        self._meter = Meter(limits)
         self._dtype = TORCH_DTYPES[inputs[0].dtype.name]
         self._slots = list(code.template)
         self._writer = StepWriter(self._slots, self._dtype)
@@ -191,7 +192,7 @@ class _Trial:
                 return None
         if self._request.differentiates and not self._is_differentiable(slots[self._request.outputs[-1]]):
             return None
-        if sum(row.byte_count for row in outputs) > self._limits.result_bytes // 2:
+        if sum(row.byte_count for row in outputs) > self._meter.limits.result_bytes // 2:
             return None  # so near the limit, gradients included, that it is measured where it runs alone
         return self._assemble(tuple(outputs), numbers, slots[self._request.outputs[-1]])
 
@@ -221,7 +222,7 @@ class _Trial:
         call = ready.call
         operands = tuple(self._slots[slot] for slot in call.arguments)
         keywords = {name: self._slots[slot] for name, slot in call.keywords}
-        value = ready.invoke(operands, keywords, self._limits)
+        value = ready.invoke(operands, keywords, self._meter)
         self._slots[call.target] = value
         if not isinstance(value, torch.Tensor):
             self._fits = self._fits and is_number(value)

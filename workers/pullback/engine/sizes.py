@@ -12,44 +12,28 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pullback.contract.program.ops import OPS
+from pullback.engine import sizes_products as products
 from pullback.engine.data_sizes import DATA_ESTIMATES
 from pullback.engine.faults import TooBig
+from pullback.engine.sizes_products import broadcast, matmul
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pullback.contract.limits import Limits
 
 # Most tensors that one call may return: `unbind` and `split` of a long tensor make a Python object for each.
 MAX_PARTS = 4_096
 
-_POINTWISE = frozenset(key for key, op in OPS.items() if op.pointwise)
 
-
-def check_broadcast(op: str, values: Iterable[object], limits: Limits) -> None:
-    """Refuses an elementwise call whose operands broadcast to too many elements.
-
-    Raises:
-        TooBig: they do.
-    """
-    if op not in _POINTWISE:
-        return
-    shapes = {value.shape for value in values if isinstance(value, torch.Tensor)}
-    if len(shapes) > 1:
-        _refuse_above(_broadcast(shapes), limits)
-
-
-def check_estimate(op: str, arguments: Mapping[str, Any], limits: Limits) -> None:
-    """Refuses a call of an op in `ESTIMATES` that would make too much.
+def check_parts(op: str, arguments: Mapping[str, Any]) -> None:
+    """Refuses a call that would return too many tensors.
 
     Raises:
         TooBig: it would.
     """
-    _refuse_above(ESTIMATES[op](arguments), limits)
-    if op in _PARTS:
-        parts = _PARTS[op](arguments)
-        if parts > MAX_PARTS:
-            raise TooBig("tensors", parts, MAX_PARTS)
+    if op in _PARTS and (parts := _PARTS[op](arguments)) > MAX_PARTS:
+        raise TooBig("tensors", parts, MAX_PARTS)
 
 
 def check_size(value: object, limits: Limits) -> None:
@@ -59,9 +43,9 @@ def check_size(value: object, limits: Limits) -> None:
         TooBig: it is.
     """
     if isinstance(value, torch.Tensor):
-        _refuse_above(value.numel(), limits)
+        refuse_above(value.numel(), limits)
         if value.dim() > limits.rank:
-            raise TooBig("dimensions", value.dim(), limits.rank)
+            raise TooBig("dimensions", value.dim(), limits.rank, "rank")
     elif isinstance(value, (tuple, list)):
         if len(value) > MAX_PARTS:
             raise TooBig("tensors", len(value), MAX_PARTS)
@@ -69,17 +53,14 @@ def check_size(value: object, limits: Limits) -> None:
             check_size(item, limits)
 
 
-def _refuse_above(estimate: int, limits: Limits) -> None:
+def refuse_above(estimate: int, limits: Limits) -> None:
+    """Refuses a tensor of so many elements.
+
+    Raises:
+        TooBig: that is more than a tensor may have.
+    """
     if estimate > limits.elements:
-        raise TooBig("elements", estimate, limits.elements)
-
-
-def _broadcast(shapes: Iterable[Sequence[int]]) -> int:
-    sizes: dict[int, int] = {}
-    for shape in shapes:
-        for axis, size in enumerate(reversed(shape)):
-            sizes[axis] = max(size, sizes.get(axis, 1)) if size else 0
-    return math.prod(sizes.values())
+        raise TooBig("elements", estimate, limits.elements, "elements")
 
 
 def _count(sizes: object) -> int:
@@ -131,21 +112,11 @@ def _product(first: str, second: str) -> Callable[[Mapping[str, Any]], int]:
     return lambda arguments: int(arguments[first].numel()) * int(arguments[second].numel())
 
 
-def _matmul(first: str, second: str) -> Callable[[Mapping[str, Any]], int]:
-    def estimate(arguments: Mapping[str, Any]) -> int:
-        left, right = arguments[first].shape, arguments[second].shape
-        rows = left[-2] if len(left) > 1 else 1
-        columns = right[-1] if len(right) > 1 else 1
-        return _broadcast([left[:-2], right[:-2]]) * int(rows) * int(columns)
-
-    return estimate
-
-
 def _cdist(arguments: Mapping[str, Any]) -> int:
     left, right = arguments["x1"].shape, arguments["x2"].shape
     if len(left) < 2 or len(right) < 2:
         return 0
-    return _broadcast([left[:-2], right[:-2]]) * int(left[-2]) * int(right[-2])
+    return broadcast([left[:-2], right[:-2]]) * int(left[-2]) * int(right[-2])
 
 
 def _grid(arguments: Mapping[str, Any]) -> int:
@@ -242,48 +213,87 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
 }
 
 _BY_NAME: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
-    "addmm": _matmul("mat1", "mat2"),
+    "addbmm": matmul("batch1", "batch2"),
+    "addmm": matmul("mat1", "mat2"),
+    "addmv": matmul("mat", "vec"),
     "addr": _product("vec1", "vec2"),
+    "baddbmm": matmul("batch1", "batch2"),
+    "bmm": matmul("input", "mat2"),
     "broadcast_to": _expand,
+    "corrcoef": products.covariance,
+    "cov": products.covariance,
     "diag": _diag,
     "diag_embed": _diagonal,
     "diagflat": _flat_diagonal,
+    "gather": products.as_index,
+    "index_select": products.picked_rows,
+    "inner": products.inner,
     "kron": _product("input", "other"),
-    "matmul": _matmul("input", "other"),
-    "mm": _matmul("input", "mat2"),
+    "matmul": matmul("input", "other"),
+    "mm": matmul("input", "mat2"),
+    "nanquantile": products.quantiles,
     "outer": _product("input", "vec2"),
+    "quantile": products.quantiles,
+    "svd": products.singular_vectors("input"),
+    "take": products.as_index,
     "tile": _repeat,
 }
 
 #: key of the op table -> estimate of the elements of the result, from the arguments by name
-ESTIMATES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
+_RULES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     **dict.fromkeys(_PARTS, _nothing),
     **DATA_ESTIMATES,
     **{f"{owner}.{name}": rule for owner in ("torch", "Tensor") for name, rule in _BY_NAME.items()},
     **{f"torch.fft.{name}": _fourier for name in ("fft", "hfft", "ifft", "ihfft", "irfft", "rfft")},
+    **{
+        f"torch.fft.{kind}fft{axes}": products.many_fourier
+        for kind in ("", "i", "r", "ir")
+        for axes in ("2", "n")
+    },
+    **{f"torch.nn.functional.conv{axes}d": products.convolution for axes in (1, 2, 3)},
+    **{f"torch.nn.functional.conv_transpose{axes}d": products.transposed_convolution for axes in (1, 2, 3)},
     "Tensor.expand": _expand,
     "Tensor.new_full": _of_size,
     "Tensor.new_ones": _of_size,
     "Tensor.new_zeros": _of_size,
     "Tensor.repeat": _repeat,
-    "operator.matmul": _matmul("a", "b"),
+    "operator.getitem": products.indexed,
+    "operator.matmul": matmul("a", "b"),
     "torch.arange": _arange,
     "torch.block_diag": _block_diag,
     "torch.cartesian_prod": _cartesian,
     "torch.cdist": _cdist,
+    "torch.chain_matmul": products.chain("matrices"),
     "torch.combinations": _combinations,
+    "torch.einsum": products.einsum,
     "torch.eye": _eye,
     "torch.fft.fftfreq": _frequencies,
     "torch.fft.rfftfreq": _frequencies,
     "torch.full": _of_size,
+    "torch.linalg.matmul": matmul("input", "other"),
+    "torch.linalg.multi_dot": products.chain("tensors"),
+    "torch.linalg.qr": products.orthogonal,
+    "torch.linalg.svd": products.singular_vectors("A"),
     "torch.linalg.vander": _vander,
     "torch.linspace": _steps,
     "torch.logspace": _steps,
     "torch.meshgrid": _grid,
+    "torch.nn.functional.bilinear": products.bilinear,
+    "torch.nn.functional.embedding": products.embedded,
+    "torch.nn.functional.interpolate": products.interpolate,
+    "torch.nn.functional.linear": products.linear,
     "torch.nn.functional.pad": _pad,
+    "torch.nn.functional.pdist": products.distances,
+    "torch.nn.functional.scaled_dot_product_attention": products.attention,
     "torch.ones": _of_size,
+    "torch.tensordot": products.tensordot,
     "torch.tril_indices": _triangle,
     "torch.triu_indices": _triangle,
     "torch.vander": _vander,
     "torch.zeros": _of_size,
+}
+
+#: The rules of the op table's keys alone: what goes by a family's name here may not be there for all its members.
+ESTIMATES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
+    key: rule for key, rule in _RULES.items() if key in OPS
 }

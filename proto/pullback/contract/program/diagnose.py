@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pullback.contract.errors import LimitExceeded, ProgramError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pullback.contract.program.ir import Place
 
@@ -63,6 +63,22 @@ def exceeded(bound: int, estimate: int, what: str, place: Place | None = None) -
     metadata = {"limit": str(bound), "estimate": str(estimate)}
     return LimitExceeded(
         f"{where}{estimate:,} {what}, but the limit is {bound:,}", field="program", metadata=metadata
+    )
+
+
+def exceeded_at(source: str, place: Place, message: str, metadata: Mapping[str, str]) -> LimitExceeded:
+    """Makes the error for a statement that passes a limit when it runs, for the caller to raise.
+
+    Args:
+        source: the source text.
+        place: where the statement is.
+        message: what would be too much, on one line.
+        metadata: the limit and the estimate.
+    """
+    return LimitExceeded(
+        f"{_position(place)}: {message}\n{_quotation(source, place)}",
+        field="program",
+        metadata={**metadata, "line": str(place.line), "column": str(place.column)},
     )
 
 
