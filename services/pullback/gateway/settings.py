@@ -21,7 +21,10 @@ class GatewaySettings(BaseSettings):
         30.0, gt=0, description="time limit of an evaluation that sets none"
     )
     max_timeout_seconds: float = Field(
-        300.0, gt=0, description="longest time limit of an evaluation; longer ones are shortened to it"
+        300.0,
+        gt=0,
+        le=86_400,
+        description="longest time limit of an evaluation; longer ones are shortened to it",
     )
     retention_seconds: float = Field(
         120.0, gt=0, description="how long a result with a request id is kept after its time limit"

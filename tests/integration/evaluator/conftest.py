@@ -30,7 +30,7 @@ def make_template(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Temp
     made: list[Template] = []
 
     def make(device: str = "cpu") -> Template:
-        made.append(Template(device=device, worker="here", program=[str(STUB)]))
+        made.append(Template(device=device, worker="here", program=[str(STUB), "bare"]))
         made[-1].start()
         return made[-1]
 

@@ -1,4 +1,8 @@
-"""A template whose engine does what a program's first word says. Run by the tests of real processes."""
+"""A template whose engine does what a program's first word says. Run by the tests of real processes.
+
+Usage: stub_template.py [bare] OPTIONS. A bare one does not harden its evaluators, which can tell by a pipe that they
+begin to hang.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import ProgramError, PullbackError
+from pullback.evaluator.hardening import Protections
 from pullback.evaluator.serve import Compute
 from pullback.evaluator.template import run
 from pullback.v1 import evaluation_pb2 as pb
@@ -42,6 +47,20 @@ def _obey(program: str) -> pb.Result | PullbackError:
     return pb.Result(printed=program)
 
 
+class Bare:
+    """Takes nothing from evaluators but the descriptors that they inherit."""
+
+    protections = Protections(())
+
+    def isolate(self, connection_fd: int) -> None:
+        """Closes descriptors."""
+        os.closerange(3, connection_fd)
+        os.closerange(connection_fd + 1, 100)
+
+    def confine(self) -> None:
+        """Does nothing."""
+
+
 def _start(options: Options) -> Compute:
     if options.device != "cpu":
         raise RuntimeError(f"there is no {options.device}")
@@ -49,6 +68,9 @@ def _start(options: Options) -> Compute:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:], _start)
+    if sys.argv[1] == "bare":
+        run(sys.argv[2:], _start, Bare())
+    else:
+        run(sys.argv[1:], _start)
     # As when an evaluator ends at the last moment.
     signal.raise_signal(signal.SIGCHLD)

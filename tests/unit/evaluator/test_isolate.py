@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from pullback.evaluator import (
     frames,
     isolate,
 )
+from pullback.evaluator.errors import EvaluatorRetired
+from pullback.evaluator.exits import Exit
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ class World:
     now: float = 1_000.0
     seconds: dict[str, float] = field(default_factory=dict)
     crashes: dict[str, int] = field(default_factory=dict)
+    starves: set[str] = field(default_factory=set)
+    retires: set[str] = field(default_factory=set)
+    last_words: str = ""
     on_start: Callable[[Sequence[str]], object] = lambda _: None
     on_finish: Callable[[], object] = lambda: None
     batches: list[tuple[str, ...]] = field(default_factory=list)
@@ -71,12 +77,16 @@ class FakeEvaluator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.alive = True
+        self.retired = False
 
     def evaluate(self, jobs: Sequence[Job], *, timeout: float | None = None) -> list[Outcome]:
         """Works job by job until the time is over, one crashes, or somebody kills."""
         assert self.alive
         assert timeout is not None
         ids = [job.id for job in jobs]
+        if self.retired:
+            self.alive = False
+            raise EvaluatorRetired(Exit.RETIRED)
         self.world.batches.append(tuple(ids))
         self.world.on_start(ids)
         end = self.world.now + timeout
@@ -90,9 +100,11 @@ class FakeEvaluator:
                 raise EvaluatorTimedOut
             if name in self.world.crashes:
                 self.alive = False
-                raise EvaluatorDied(self.world.crashes[name])
+                raise EvaluatorDied(self.world.crashes[name], self.world.last_words)
         self.world.on_finish()
-        return [Outcome(name, Event.SUCCEED, b"") for name in ids]
+        self.retired = not self.world.retires.isdisjoint(ids)
+        hungry = self.world.starves if len(ids) > 1 else ()
+        return [Outcome(name, Event.LOSE if name in hungry else Event.SUCCEED, b"") for name in ids]
 
     def kill(self) -> None:
         """Has the evaluator die at its next step."""
@@ -385,3 +397,57 @@ def test_every_job_has_one_outcome_and_its_own(
         assert outcomes[str(number)] in allowed
     latest = max([left for _, _, left, _ in jobs], default=0)
     assert world.now - begin <= max(latest, 0) + isolate.SLICE_SECONDS + 0.1
+
+
+def test_a_job_that_starves_in_company_runs_alone() -> None:
+    """What found no memory beside others gets the process to itself, and the others keep their answers."""
+    world = World(starves={"b"})
+    assert events(world.run(world.job(name) for name in "abc")) == dict.fromkeys("abc", Event.SUCCEED)
+    assert world.batches == [("a", "b", "c"), ("b",)]
+
+
+def test_jobs_that_meet_a_retired_evaluator_get_another() -> None:
+    """The end of a process that had ended by itself is nobody's fault: its next jobs run once, elsewhere."""
+    world = World(retires={"a"})
+    with Isolator(world.connect, lambda: world.now) as isolator:
+        for name in "ab":
+            assert events(collect(isolator.run([world.job(name)]))) == {name: Event.SUCCEED}
+    assert world.batches == [("a",), ("b",)]
+    assert world.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "last_words", "deaths", "expected"),
+    [
+        (-signal.SIGSEGV, "", 1, KernelFault),
+        (-signal.SIGABRT, "free(): invalid pointer", 1, KernelFault),
+        (
+            -signal.SIGABRT,
+            "terminate called after throwing an instance of 'std::bad_alloc'",
+            1,
+            LimitExceeded,
+        ),
+        (-signal.SIGKILL, "", 1, LimitExceeded),
+        (Exit.OUT_OF_MEMORY, "", 1, LimitExceeded),
+        (-signal.SIGXCPU, "", 0, DeadlineExceeded),
+        (-signal.SIGSYS, "", 0, KernelFault),
+        (Exit.FAILED, "", 1, WorkerLost),
+        (None, "", 1, WorkerLost),
+    ],
+)
+def test_each_death_has_its_error(
+    exitcode: int | None, last_words: str, deaths: int, expected: type[PullbackError]
+) -> None:
+    """How an evaluator ended decides what its job is told."""
+    world = World(crashes={"a": exitcode}, last_words=last_words)  # type: ignore[dict-item]
+    outcome = world.run([world.job("a", deaths=deaths)])["a"]
+    assert outcome.event is (Event.EXPIRE if expected is DeadlineExceeded else Event.FAIL)
+    assert isinstance(error_of(outcome), expected)
+
+
+def test_a_refused_call_raises_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    """A process that the filter ended is in the log, with the job that it ran."""
+    world = World(crashes={"a": -signal.SIGSYS})
+    world.run([world.job("a")])
+    assert "ALARM" in caplog.text
+    assert "job a" in caplog.text

@@ -11,14 +11,19 @@ from pullback.contract.errors import (
     DeadlineExceeded,
     InternalFault,
     InvalidArgument,
+    LimitExceeded,
     ProgramError,
     PullbackError,
 )
 from pullback.contract.lifecycle import Event
 from pullback.contract.status import from_status
 from pullback.evaluator import Evaluator, EvaluatorDied, EvaluatorUnavailable, Job, frames
+from pullback.evaluator.errors import EvaluatorRetired
+from pullback.evaluator.exits import Exit
 from pullback.evaluator.frames import FrameError, Kind
-from pullback.evaluator.serve import Compute, serve
+from pullback.evaluator.hardening import Protections
+from pullback.evaluator.hardening.protections import Protection
+from pullback.evaluator.serve import Compute, Retired, Tainted, serve
 from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1 import gradient_pb2, tensor_pb2
 
@@ -26,16 +31,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
+class Unconfined:
+    """Confines nothing, since a thread shares its process with the tests; tells when it would have."""
+
+    protections = Protections((Protection.RLIMITS,), ((Protection.SECCOMP, "a test"),))
+
+    def __init__(self) -> None:
+        self.confined = False
+
+    def confine(self) -> None:
+        """Remembers that it was called."""
+        self.confined = True
+
+
 class Engine:
     """Computes with a given function, evaluation by evaluation."""
 
-    def __init__(self, compute: Callable[[pb.Evaluation], pb.Result | PullbackError]) -> None:
+    def __init__(
+        self, compute: Callable[[pb.Evaluation], pb.Result | PullbackError], changes: Callable[[], str] = str
+    ) -> None:
         self._compute = compute
+        self._changes = changes
         self.batch_sizes: list[int] = []
 
     def start(self) -> Compute:
         """Makes itself ready."""
-        return Compute("0+test", self.evaluate_many)
+        return Compute("0+test", self.evaluate_many, self._changes)
 
     def evaluate_many(self, evaluations: Sequence[pb.Evaluation]) -> Sequence[pb.Result | PullbackError]:
         """Computes one after the other."""
@@ -48,7 +69,7 @@ def evaluator(engine: Engine) -> Iterator[Evaluator]:
     """An evaluator whose process is a thread of this one."""
     near, far = socket.socketpair()
     with far:
-        thread = threading.Thread(target=serve, args=(far, engine.start))
+        thread = threading.Thread(target=serve, args=(far, engine.start, Unconfined()))
         thread.start()
         with Evaluator(near) as handle:
             yield handle
@@ -173,7 +194,7 @@ def test_an_engine_that_does_not_start_says_why() -> None:
 
     near, far = socket.socketpair()
     with far:
-        serve(far, start)
+        serve(far, start, Unconfined())
         with pytest.raises(EvaluatorUnavailable, match="no driver"):
             Evaluator(near)
 
@@ -183,6 +204,108 @@ def test_the_handle_knows_pid_and_version() -> None:
     with evaluator(Engine(printing)) as handle:
         assert handle.pid > 0
         assert handle.engine == "0+test"
+        assert handle.protections == Unconfined.protections
+
+
+def test_an_evaluator_is_confined_before_it_reads_a_job() -> None:
+    """The engine starts first, for a driver needs its files; then the process is confined, and then it says hello."""
+    confinement = Unconfined()
+    near, far = socket.socketpair()
+
+    def start() -> Compute:
+        assert not confinement.confined
+        return Engine(printing).start()
+
+    with near, far:
+        near.shutdown(socket.SHUT_WR)
+        serve(far, start, confinement)
+        assert confinement.confined
+        hello = frames.Reader(near).read()
+        assert hello is not None
+        assert hello.tags[1] == frames.READY
+
+
+def test_an_evaluator_that_cannot_be_confined_is_none() -> None:
+    """Where a protection fails to come on, the process says so and takes no job."""
+
+    class Broken(Unconfined):
+        def confine(self) -> None:
+            raise PermissionError("no filter")
+
+    near, far = socket.socketpair()
+    with far:
+        serve(far, Engine(printing).start, Broken())
+        with pytest.raises(EvaluatorUnavailable, match="no filter"):
+            Evaluator(near)
+
+
+def served(jobs: list[Job], engine: Engine) -> tuple[frames.Frame | None, type[BaseException] | None]:
+    """Gives the answer to one batch, and what ended the evaluator after it."""
+    near, far = socket.socketpair()
+    with near, far:
+        frames.send(near, frames.pack(Kind.BATCH, [(0, (each.evaluation,)) for each in jobs]))
+        near.shutdown(socket.SHUT_WR)
+        end: type[BaseException] | None = None
+        try:
+            serve(far, engine.start, Unconfined())
+        except (Retired, Tainted) as error:
+            end = type(error)
+        far.shutdown(socket.SHUT_WR)
+        reader = frames.Reader(near)
+        reader.read()  # its hello
+        return reader.read(), end
+
+
+def test_a_job_that_changes_the_process_is_answered_and_its_evaluator_ends() -> None:
+    """What a job computed before it was found to have changed things is right; the next job gets another process."""
+    answer, end = served([job("a", "x")], Engine(printing, lambda: "default dtype"))
+    assert answer is not None
+    assert parse(answer.blobs[0]).result.printed == "x"
+    assert end is Retired
+
+
+def test_a_batch_that_changes_the_process_is_not_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody knows which of its jobs came before the change, so that none counts; the log says what changed."""
+    answer, end = served([job("a"), job("b")], Engine(printing, lambda: "default dtype"))
+    assert answer is None
+    assert end is Tainted
+    assert "default dtype" in caplog.text
+
+
+def test_an_evaluator_without_memory_ends_after_its_answer() -> None:
+    """A job for which there was no memory is answered with a tag of its own, and the process takes no other job."""
+
+    def starve(evaluation: pb.Evaluation) -> pb.Result | PullbackError:
+        return LimitExceeded("no", metadata={"limit": "memory"}) if evaluation.program else pb.Result()
+
+    answer, end = served([job("a"), job("b", "x")], Engine(starve))
+    assert answer is not None
+    assert list(answer.tags) == [frames.SUCCEEDED, frames.STARVED]
+    assert end is Retired
+
+
+@pytest.mark.parametrize(("neighbours", "event"), [(0, Event.FAIL), (1, Event.LOSE)])
+def test_a_job_that_starves_in_company_may_be_tried_alone(neighbours: int, event: Event) -> None:
+    """Want of memory is a job's own fault only where it had the process to itself."""
+    near, far = socket.socketpair()
+    with far:
+        frames.send(far, frames.pack(Kind.HELLO, [(1, ()), (frames.READY, ())]))
+        with Evaluator(near) as handle:
+            tags = [frames.STARVED] + [frames.SUCCEEDED] * neighbours
+            frames.send(far, frames.pack(Kind.OUTCOMES, [(tag, ()) for tag in tags]))
+            outcomes = handle.evaluate([job(str(number)) for number in range(1 + neighbours)])
+    assert outcomes[0].event is event
+
+
+def test_an_evaluator_that_had_retired_did_nothing() -> None:
+    """A batch that meets the end of a process that had ended by itself may be sent to another."""
+    near, far = socket.socketpair()
+    with far:
+        frames.send(far, frames.pack(Kind.HELLO, [(1, ()), (frames.READY, ())]))
+        with Evaluator(near) as handle:
+            frames.send(far, frames.pack(Kind.EPITAPH, [(Exit.RETIRED, ())]))
+            with pytest.raises(EvaluatorRetired):
+                handle.evaluate([job("a")])
 
 
 @pytest.mark.parametrize("kind", [Kind.HELLO, Kind.OUTCOMES, Kind.EPITAPH])
@@ -192,7 +315,7 @@ def test_an_evaluator_refuses_frames_that_are_no_batch(kind: Kind) -> None:
     with near, far:
         frames.send(near, frames.pack(kind, []))
         with pytest.raises(FrameError, match=kind.name):
-            serve(far, Engine(printing).start)
+            serve(far, Engine(printing).start, Unconfined())
 
 
 @pytest.mark.parametrize(
@@ -221,18 +344,19 @@ def test_a_wrong_answer_counts_as_death(reply: list[bytes]) -> None:
         handle.close()
 
 
-def test_an_epitaph_tells_the_exit_code() -> None:
-    """The exit code that the template reports is the error's."""
+def test_an_epitaph_tells_the_exit_code_and_the_last_words() -> None:
+    """The exit code and the last lines that the template reports are the error's."""
     near, far = socket.socketpair()
     with far:
         frames.send(far, frames.pack(Kind.HELLO, [(1, ()), (frames.READY, ())]))
         with Evaluator(near) as handle:
             assert handle.alive
-            frames.send(far, frames.pack(Kind.EPITAPH, [(-11, ())]))
+            frames.send(far, frames.pack(Kind.EPITAPH, [(-11, (b"std::bad_alloc",))]))
             assert not handle.alive
             with pytest.raises(EvaluatorDied) as caught:
                 handle.evaluate([job("a")])
     assert caught.value.exitcode == -11
+    assert caught.value.last_words == "std::bad_alloc"
 
 
 def test_a_deadline_error_survives_the_way() -> None:

@@ -36,7 +36,8 @@ MAX_TORCH_CHARS = 240
 
 _SECOND_BACKWARD = "Trying to backward through the graph a second time"
 _NO_MEMORY = re.compile(
-    r"can't allocate memory|out of memory|Storage size calculation overflowed", re.IGNORECASE
+    r"can't allocate memory|not enough memory|out of memory|std::bad_alloc|Storage size calculation overflowed",
+    re.IGNORECASE,
 )
 _IN_OTHER_WORDS = (
     (

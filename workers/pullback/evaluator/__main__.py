@@ -7,9 +7,11 @@ import warnings
 from typing import TYPE_CHECKING
 
 import torch
+import torch._subclasses.schema_check_mode  # some operations load it when they first run: too late for an evaluator
 
 from pullback.engine import Engine, configure_torch, engine_version
 from pullback.evaluator.serve import Compute
+from pullback.evaluator.state import State
 from pullback.evaluator.template import run
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ def _start(options: Options) -> Compute:
         # Has the driver started now, so that a device that is not there is found before any job is.
         torch.cuda.synchronize()
     engine = Engine(device=options.device, worker=options.worker, limits=options.limits)
-    return Compute(engine_version(), engine.evaluate_many)
+    return Compute(engine_version(), engine.evaluate_many, State().changes)
 
 
 def main() -> None:

@@ -21,8 +21,14 @@ class EvaluatorDied(EvaluatorError):
     Attributes:
         exitcode: its exit code, negative for the signal that killed it; None where that is not known, as when
             its handle killed it or the template died too.
+        last_words: the last of what it wrote to its standard error.
     """
 
-    def __init__(self, exitcode: int | None) -> None:
+    def __init__(self, exitcode: int | None, last_words: str = "") -> None:
         super().__init__(f"the evaluator died, exit code {exitcode}")
         self.exitcode = exitcode
+        self.last_words = last_words
+
+
+class EvaluatorRetired(EvaluatorDied):
+    """The evaluator had ended by itself after the batch before, and did nothing for this one."""

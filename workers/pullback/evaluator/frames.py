@@ -54,18 +54,21 @@ _TIMEVAL = struct.Struct("@ll")
 class Kind(IntEnum):
     """What a frame says."""
 
-    #: Evaluator to drain, once. Tags: pid, `READY` or `NOT_READY`. Blobs, in UTF-8: engine version, reason.
+    #: Evaluator to drain, once. Tags: pid, `READY` or `NOT_READY`. Blobs, in UTF-8: engine version, and its
+    #: protections or the reason.
     HELLO = 1
     #: Drain to evaluator: tags are acceptance times in ms since the epoch, blobs `pullback.v1.Evaluation`.
     BATCH = 2
-    #: Evaluator to drain, in the batch's order: tags are `SUCCEEDED` or `FAILED`, blobs
+    #: Evaluator to drain, in the batch's order: tags are `SUCCEEDED`, `FAILED` or `STARVED`, blobs
     #: `pullback.v1.EvaluateOutcome`.
     OUTCOMES = 3
-    #: Template to drain, last: one tag, the dead evaluator's exit code, negative for a signal.
+    #: Template to drain, last: one tag, the dead evaluator's exit code, negative for a signal. The blob is the last of
+    #: what it wrote to its standard error.
     EPITAPH = 4
 
 
-FAILED, SUCCEEDED = 0, 1
+#: STARVED failed for want of memory. In a batch, that may be its neighbours' doing.
+FAILED, SUCCEEDED, STARVED = 0, 1, 2
 NOT_READY, READY = 0, 1
 
 

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Self
 
 from pullback.contract.lifecycle import Event
 from pullback.evaluator import frames
-from pullback.evaluator.errors import EvaluatorDied, EvaluatorTimedOut, EvaluatorUnavailable
+from pullback.evaluator.errors import (
+    EvaluatorDied,
+    EvaluatorRetired,
+    EvaluatorTimedOut,
+    EvaluatorUnavailable,
+)
+from pullback.evaluator.exits import Exit
 from pullback.evaluator.frames import Frame, FrameError, Kind
+from pullback.evaluator.hardening import Protections
 from pullback.evaluator.job import Job, Outcome
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ class Evaluator:
     Attributes:
         pid: the process id, for logs.
         engine: the version of engine and torch, as in `Result.engine`.
+        protections: what stands between its programs and the machine.
     """
 
     def __init__(self, sock: socket.socket, *, timeout: float = CONNECT_SECONDS) -> None:
@@ -48,7 +56,7 @@ class Evaluator:
         self._lock = threading.Lock()
         self._killed = False
         try:
-            self.pid, self.engine = self._hello(time.monotonic() + timeout)
+            self.pid, self.engine, self.protections = self._hello(time.monotonic() + timeout)
         except BaseException:
             self.close()
             raise
@@ -73,14 +81,14 @@ class Evaluator:
             raise EvaluatorUnavailable(f"no template listens: {error}") from error
         return cls(sock, timeout=timeout)
 
-    def _hello(self, until: float) -> tuple[int, str]:
+    def _hello(self, until: float) -> tuple[int, str, Protections]:
         try:
-            (pid, ready), (engine, reason) = self._receive(until, Kind.HELLO, entries=2)
+            (pid, ready), (engine, about) = self._receive(until, Kind.HELLO, entries=2)
         except (EvaluatorDied, EvaluatorTimedOut) as error:
             raise EvaluatorUnavailable(f"a new evaluator did not become ready: {error}") from error
         if ready != frames.READY:
-            raise EvaluatorUnavailable(f"a new evaluator could not start: {_text(reason)}")
-        return pid, _text(engine)
+            raise EvaluatorUnavailable(f"a new evaluator could not start: {_text(about)}")
+        return pid, _text(engine), Protections.unpack(about)
 
     def evaluate(self, jobs: Sequence[Job], *, timeout: float | None = None) -> list[Outcome]:
         """Evaluates jobs as one batch, and blocks until all are done.
@@ -90,9 +98,11 @@ class Evaluator:
             timeout: seconds that the batch may take; None for no limit.
 
         Returns:
-            One outcome per job, in order: SUCCEED or FAIL.
+            One outcome per job, in order: SUCCEED or FAIL; or, of several jobs, LOSE for one that found no memory
+            beside the others.
 
         Raises:
+            EvaluatorRetired: the process had ended before, by itself, and did nothing for the batch.
             EvaluatorDied: the process ended first. So it does when another thread calls `kill`.
             EvaluatorTimedOut: the batch took longer than `timeout`.
             FrameError: the jobs are more than one frame can hold; nothing was sent.
@@ -103,7 +113,7 @@ class Evaluator:
             self._send(frame, timeout)
             tags, blobs = self._receive(until, Kind.OUTCOMES, entries=len(jobs))
             return [
-                Outcome(job.id, _event(tag), bytes(blob))
+                Outcome(job.id, _event(tag, is_alone=len(jobs) == 1), bytes(blob))
                 for job, tag, blob in zip(jobs, tags, blobs, strict=True)
             ]
         except BaseException:
@@ -130,7 +140,7 @@ class Evaluator:
         except (OSError, FrameError) as error:
             raise EvaluatorDied(None) from error
         if frame is None or frame.kind != kind or len(frame.tags) != entries:
-            raise EvaluatorDied(_exitcode(frame))
+            raise _death(frame)
         return frame.tags, frame.blobs
 
     @property
@@ -159,12 +169,18 @@ class Evaluator:
         self.close()
 
 
-def _event(tag: int) -> Event:
-    return Event.SUCCEED if tag == frames.SUCCEEDED else Event.FAIL
+def _event(tag: int, *, is_alone: bool) -> Event:
+    if tag == frames.SUCCEEDED:
+        return Event.SUCCEED
+    return Event.LOSE if tag == frames.STARVED and not is_alone else Event.FAIL
 
 
-def _exitcode(frame: Frame | None) -> int | None:
-    return frame.tags[0] if frame and frame.kind == Kind.EPITAPH and frame.tags else None
+def _death(frame: Frame | None) -> EvaluatorDied:
+    if frame is None or frame.kind != Kind.EPITAPH or not frame.tags:
+        return EvaluatorDied(None)
+    exitcode = frame.tags[0]
+    cls = EvaluatorRetired if exitcode == Exit.RETIRED else EvaluatorDied
+    return cls(exitcode, _text(frame.blobs[0]))
 
 
 def _text(blob: bytes) -> str:

@@ -9,7 +9,8 @@ by taking too long, has a culprit that nobody knows, so its jobs run again one b
    job left needs no slice.
 3. A job that dies alone is the culprit. It is lost once, for the caller to try again with `Job.deaths`
    raised; the second time, it fails. A job with deaths is never put into a batch.
-4. A cancelled job takes its evaluator along. That is nobody's fault, so the rest run again as a batch.
+4. A job that finds no memory in a batch may have none because of the others, so it runs again alone.
+5. A cancelled job takes its evaluator along. That is nobody's fault, so the rest run again as a batch.
 
 Everything is by the clock that deadlines are written by. A deadline that passes while a job waits costs no
 evaluator.
@@ -22,8 +23,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol, Self
 
+from pullback.contract.lifecycle import Event
 from pullback.evaluator import verdicts
-from pullback.evaluator.errors import EvaluatorDied, EvaluatorTimedOut
+from pullback.evaluator.errors import EvaluatorDied, EvaluatorRetired, EvaluatorTimedOut
 from pullback.evaluator.frames import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -142,14 +144,17 @@ class Isolator:
                 continue
             first_deadline = min(job.deadline_ms for job in batch)
             try:
-                yield self._evaluate(
+                outcomes = self._evaluate(
                     batch, max(BATCH_SHARE * self._seconds_until(first_deadline), SLICE_SECONDS)
                 )
             except (EvaluatorDied, EvaluatorTimedOut):
                 if self._has_cancelled(batch):
                     continue
                 break
-            return
+            yield [outcome for outcome in outcomes if outcome.event is not Event.LOSE]
+            # Looked for last: hardly ever is there one.
+            batch = self._still_open(batch)
+            break
         suspects += batch
 
     def _run_alone(self, suspects: list[Job]) -> Iterator[list[Outcome]]:
@@ -179,13 +184,16 @@ class Isolator:
             if isinstance(error, EvaluatorTimedOut) and seconds < left:
                 return None
             self._settle([job])
-            return (
-                verdicts.died(job, error.exitcode)
-                if isinstance(error, EvaluatorDied)
-                else verdicts.expired(job)
-            )
+            return verdicts.died(job, error) if isinstance(error, EvaluatorDied) else verdicts.expired(job)
 
     def _evaluate(self, jobs: list[Job], timeout: float) -> list[Outcome]:
+        try:
+            return self._evaluate_once(jobs, timeout)
+        except EvaluatorRetired:
+            # It did nothing for these jobs, and the next one has not run any that could make it retire.
+            return self._evaluate_once(jobs, timeout)
+
+    def _evaluate_once(self, jobs: list[Job], timeout: float) -> list[Outcome]:
         if self._evaluator is None or not self._evaluator.alive:
             self.close()
             self._evaluator = self._connect()
@@ -198,7 +206,7 @@ class Isolator:
         done: set[str] = set()
         try:
             outcomes = self._evaluator.evaluate(jobs, timeout=timeout)
-            done = self._running
+            done = {outcome.job_id for outcome in outcomes if outcome.event is not Event.LOSE}
         finally:
             with self._lock:
                 self._open -= done

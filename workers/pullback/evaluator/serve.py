@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
-from pullback.contract.errors import InternalFault, InvalidArgument, PullbackError
+from pullback.contract.errors import InternalFault, InvalidArgument, LimitExceeded, PullbackError
 from pullback.evaluator import frames
 from pullback.evaluator.frames import Frame, FrameError, Kind
+from pullback.evaluator.hardening.bounds import CpuBound
 from pullback.evaluator.job import error_message
 from pullback.v1 import evaluation_pb2 as pb
 
@@ -19,10 +20,20 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from pullback.evaluator.hardening import Protections
+
 _log = logging.getLogger(__name__)
 
 # The tag of `EvaluateOutcome.result`: field 2, with a length before it.
 _RESULT_TAG = b"\x12"
+
+
+class Retired(Exception):
+    """All that was taken is answered, and this process should not take more."""
+
+
+class Tainted(Exception):
+    """A batch left the process changed: what it computed after that cannot be trusted."""
 
 
 class Compute(NamedTuple):
@@ -31,39 +42,75 @@ class Compute(NamedTuple):
     Attributes:
         version: the version of engine and torch, as in `Result.engine`.
         evaluate_many: computes evaluations, and gives a result or an error for each, in order.
+        changes: names what is not as it was when the engine started; empty where all is.
     """
 
     version: str
     evaluate_many: Callable[[Sequence[pb.Evaluation]], Sequence[pb.Result | PullbackError]]
+    changes: Callable[[], str] = str
 
 
-def serve(sock: socket.socket, start: Callable[[], Compute]) -> None:
+class AbstractConfinement(Protocol):
+    """What is needed of a `Hardening` here."""
+
+    @property
+    def protections(self) -> Protections:
+        """What this process has once it is confined."""
+
+    def confine(self) -> None:
+        """Takes from this process what it needs no more."""
+
+
+def serve(sock: socket.socket, start: Callable[[], Compute], confinement: AbstractConfinement) -> None:
     """Serves one drain until it hangs up.
 
     Args:
         sock: the connection to the drain.
         start: starts the engine. The first code of this process that may run torch operations.
+        confinement: applied when the engine has started, before anything of a tenant's is read.
 
     Raises:
         FrameError: the drain sent something malformed.
         OSError: the connection broke.
+        Retired: a job changed the process, or there was no memory for one; it was answered.
+        Tainted: a job of a batch changed the process; no answer was sent.
+        MemoryError: there was no memory to answer with.
     """
     try:
         compute = start()
+        frames.widen(sock)
+        confinement.confine()
     except Exception as error:  # noqa: BLE001 - whatever it is, the drain's log is where it is of use
-        _say_hello(sock, frames.NOT_READY, reason=f"{type(error).__name__}: {error}")
+        _say_hello(sock, frames.NOT_READY, about=f"{type(error).__name__}: {error}".encode())
         return
-    _say_hello(sock, frames.READY, version=compute.version)
-    frames.widen(sock)
+    _say_hello(sock, frames.READY, version=compute.version, about=confinement.protections.pack())
     reader = frames.Reader(sock)
+    cpu = CpuBound()
     while (frame := reader.read()) is not None:
         if frame.kind != Kind.BATCH:
             raise FrameError(f"an evaluator was sent a frame of kind {frame.kind.name}")
-        frames.send(sock, frames.pack(Kind.OUTCOMES, answer(frame, compute)))
+        cpu.move()
+        _serve_batch(sock, frame, compute)
 
 
-def _say_hello(sock: socket.socket, ready: int, *, version: str = "", reason: str = "") -> None:
-    entries = [(os.getpid(), (version.encode(),)), (ready, (reason.encode(),))]
+def _serve_batch(sock: socket.socket, frame: Frame, compute: Compute) -> None:
+    entries = answer(frame, compute)
+    is_alone = len(entries) == 1
+    # Of a job alone the answer is right whatever it changed, and need not wait for the look at what it did.
+    if not is_alone and (changes := compute.changes()):
+        _log.error("a batch changed its evaluator (%s); its jobs run again one by one", changes)
+        raise Tainted
+    frames.send(sock, frames.pack(Kind.OUTCOMES, entries))
+    if is_alone and (changes := compute.changes()):
+        _log.error("a job changed its evaluator (%s), which ends", changes)
+        raise Retired
+    if any(tag == frames.STARVED for tag, _ in entries):
+        # What is left after an allocation that failed is in pieces.
+        raise Retired
+
+
+def _say_hello(sock: socket.socket, ready: int, *, version: str = "", about: bytes = b"") -> None:
+    entries = [(os.getpid(), (version.encode(),)), (ready, (about,))]
     frames.send(sock, frames.pack(Kind.HELLO, entries))
 
 
@@ -111,6 +158,9 @@ def _parse(blob: bytes) -> pb.Evaluation | PullbackError:
 def _evaluate(compute: Compute, evaluations: Sequence[pb.Evaluation]) -> Sequence[pb.Result | PullbackError]:
     try:
         return compute.evaluate_many(evaluations)
+    except MemoryError:
+        # Not even an error could be made of it.
+        raise
     except Exception:  # noqa: BLE001 - an engine raises nothing, so whatever it raises is a bug of ours
         if len(evaluations) == 1:
             _log.exception("the engine failed")
@@ -121,7 +171,8 @@ def _evaluate(compute: Compute, evaluations: Sequence[pb.Evaluation]) -> Sequenc
 
 def _entry(result: pb.Result | PullbackError, stamps: _Stamps, accept_ms: int) -> tuple[int, Sequence[bytes]]:
     if isinstance(result, PullbackError):
-        return frames.FAILED, (error_message(result),)
+        is_starved = isinstance(result, LimitExceeded) and result.metadata.get("limit") == "memory"
+        return frames.STARVED if is_starved else frames.FAILED, (error_message(result),)
     # Deterministic, because the order of a map's entries depends on the process otherwise.
     body = result.SerializeToString(deterministic=True)
     # Encodings one after the other are those of the messages merged: this is the result with its timings.

@@ -7,6 +7,7 @@ Its rules:
    the evaluator, in whatever native code that is: no thread of the evaluator could be sure to run. When the
    evaluator dies first, it tells the drain how, and hangs up.
 3. It dies with the worker that started it, and every evaluator dies with it.
+4. It holds nothing that an evaluator might steal: no credential was ever in it, and no tenant's tensor.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ import socket
 import struct
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from pullback.evaluator import frames
+from pullback.evaluator.exits import Exit
 from pullback.evaluator.frames import Kind
+from pullback.evaluator.hardening import Hardening
 from pullback.evaluator.mortality import die_with_parent
 from pullback.evaluator.options import READY_LINE, Options
-from pullback.evaluator.serve import serve
+from pullback.evaluator.serve import Retired, Tainted, serve
+from pullback.evaluator.stderr import Pipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pullback.evaluator.hardening import Protections
     from pullback.evaluator.serve import Compute
 
 _log = logging.getLogger(__name__)
@@ -42,14 +47,34 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _CREDENTIALS = struct.Struct("iII")
 
 
-def run(arguments: Sequence[str], start: Callable[[Options], Compute]) -> None:
+class AbstractHardening(Protocol):
+    """What is needed of a `Hardening`."""
+
+    @property
+    def protections(self) -> Protections:
+        """What each evaluator has."""
+
+    def isolate(self, connection_fd: int) -> None:
+        """Parts an evaluator from its parent, see `Hardening.isolate`."""
+
+    def confine(self) -> None:
+        """Takes from it what it needs no more, see `Hardening.confine`."""
+
+
+def run(
+    arguments: Sequence[str],
+    start: Callable[[Options], Compute],
+    hardening: AbstractHardening | None = None,
+) -> None:
     """Runs a template until it is told to stop.
 
     Args:
         arguments: the command line, see `Options`.
         start: starts an evaluator's engine; called in each evaluator, never in the template.
+        hardening: what hardens the evaluators; None takes all that this machine has.
     """
     options = Options.parse(arguments)
+    hardening = hardening or Hardening(options.device, options.limits)
     die_with_parent(options.parent_pid)
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
@@ -58,17 +83,27 @@ def run(arguments: Sequence[str], start: Callable[[Options], Compute]) -> None:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=options.listen_fd) as listener:
-        Template(listener, partial(start, options)).run()
+        Template(listener, partial(start, options), hardening).run()
+
+
+class _Child(NamedTuple):
+    """What the template holds of an evaluator."""
+
+    connection: socket.socket
+    stderr: Pipe
 
 
 class Template:
     """Forks evaluators, and buries them."""
 
-    def __init__(self, listener: socket.socket, start: Callable[[], Compute]) -> None:
+    def __init__(
+        self, listener: socket.socket, start: Callable[[], Compute], hardening: AbstractHardening
+    ) -> None:
         self._listener = listener
         self._start = start
+        self._hardening = hardening
         self._wakeup, self._signals = socket.socketpair()
-        self._connections: dict[int, socket.socket] = {}
+        self._children: dict[int, _Child] = {}
         self._poll = select.poll()
 
     def run(self) -> None:
@@ -89,8 +124,8 @@ class Template:
         finally:
             # Evaluators end after this, maybe when the descriptor is closed: their signals have nowhere to go.
             signal.set_wakeup_fd(-1)
-        for pid in self._connections:
-            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            _kill(pid)
 
     def _step(self) -> bool:
         ready = {fd for fd, _ in self._poll.poll()}
@@ -99,11 +134,13 @@ class Template:
             if any(number in signals for number in _STOP_SIGNALS):
                 return False
             self._bury()
-        for pid, connection in self._connections.items():
+        for pid, (connection, stderr) in self._children.items():
             if connection.fileno() in ready:
                 # Once is enough, and the event would come again until the process is gone.
                 self._poll.unregister(connection)
-                os.kill(pid, signal.SIGKILL)
+                _kill(pid)
+            if stderr.fileno() in ready and not stderr.relay():
+                self._poll.unregister(stderr)
         if self._listener.fileno() in ready:
             self._accept()
         return True
@@ -118,31 +155,43 @@ class Template:
             connection.close()
             return
         template_pid = os.getpid()
+        stderr = Pipe()
         try:
             pid = os.fork()
         except OSError:
             _log.exception("an evaluator could not be forked")
             connection.close()
+            stderr.keep_reading_end()
+            stderr.close()
             return
         if pid == 0:
-            self._become_evaluator(connection, template_pid)
-        self._connections[pid] = connection
+            self._become_evaluator(connection, stderr, template_pid)
+        stderr.keep_reading_end()
+        self._children[pid] = _Child(connection, stderr)
         self._poll.register(connection, select.POLLRDHUP)
+        self._poll.register(stderr, select.POLLIN)
 
-    def _become_evaluator(self, connection: socket.socket, template_pid: int) -> NoReturn:
-        code = 1
+    def _become_evaluator(self, connection: socket.socket, stderr: Pipe, template_pid: int) -> NoReturn:
+        code = Exit.FAILED
         try:
-            die_with_parent(template_pid)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, *_STOP_SIGNALS):
                 signal.signal(number, signal.SIG_DFL)
-            for inherited in (self._listener, self._wakeup, self._signals, *self._connections.values()):
-                inherited.close()
-            serve(connection, self._start)
-            code = 0
+            stderr.become_stderr()
+            self._hardening.isolate(connection.fileno())
+            # Not before: the kernel forgets this order when a process becomes another user's.
+            die_with_parent(template_pid)
+            serve(connection, self._start, self._hardening)
+            code = Exit.DONE
         except ConnectionError:
             # The drain hung up: the end of most evaluators.
-            code = 0
+            code = Exit.DONE
+        except Retired:
+            code = Exit.RETIRED
+        except Tainted:
+            code = Exit.TAINTED
+        except MemoryError:
+            code = Exit.OUT_OF_MEMORY
         except Exception:  # noqa: BLE001 - no exception may reach the template's own stack, which the fork copied
             _log.exception("an evaluator failed")
         finally:
@@ -150,20 +199,32 @@ class Template:
             os._exit(code)
 
     def _bury(self) -> None:
-        while self._connections:
+        while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            with self._connections.pop(pid) as connection:
-                with contextlib.suppress(KeyError):
-                    self._poll.unregister(connection)
-                _send_epitaph(connection, os.waitstatus_to_exitcode(status))
+            connection, stderr = self._children.pop(pid)
+            with connection:
+                for each in (connection, stderr):
+                    with contextlib.suppress(KeyError):
+                        self._poll.unregister(each)
+                stderr.relay()
+                stderr.close()
+                _send_epitaph(connection, os.waitstatus_to_exitcode(status), stderr.last_words)
 
 
-def _send_epitaph(connection: socket.socket, exitcode: int) -> None:
+def _kill(pid: int) -> None:
+    # What an evaluator has started would be in its group; a filter sees to it that there is nothing.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    # It may not have its group yet. While it is not buried, its id is no other process's.
+    os.kill(pid, signal.SIGKILL)
+
+
+def _send_epitaph(connection: socket.socket, exitcode: int, last_words: bytes) -> None:
     # The drain may be gone, or may not be reading; the template waits for nobody.
     with contextlib.suppress(OSError):
-        frames.send(connection, frames.pack(Kind.EPITAPH, [(exitcode, ())]), timeout=0.0)
+        frames.send(connection, frames.pack(Kind.EPITAPH, [(exitcode, (last_words,))]), timeout=0.0)
 
 
 def _peer_uid(connection: socket.socket) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import Cancelled, DeadlineExceeded, KernelFault, LimitExceeded, WorkerLost
 from pullback.contract.lifecycle import Event
+from pullback.evaluator.exits import Exit
 from pullback.evaluator.job import Outcome, error_message
 
 if TYPE_CHECKING:
     from pullback.contract.errors import PullbackError
+    from pullback.evaluator.errors import EvaluatorDied
     from pullback.evaluator.job import Job
+
+_log = logging.getLogger(__name__)
 
 # A job that died alone so many times is not tried again.
 MAX_DEATHS = 2
@@ -20,6 +25,9 @@ MAX_DEATHS = 2
 _CRASHES = frozenset(
     -number for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 )
+
+# How native code says that an allocation failed, before it aborts.
+_NO_MEMORY = ("std::bad_alloc", "MemoryError", "out of memory", "can't allocate memory")
 
 
 def cancelled(job: Job) -> Outcome:
@@ -34,23 +42,48 @@ def expired(job: Job) -> Outcome:
     )
 
 
-def died(job: Job, exitcode: int | None) -> Outcome:
-    """Makes the outcome of a job that was alone in an evaluator when that died with `exitcode`."""
+def died(job: Job, death: EvaluatorDied) -> Outcome:
+    """Makes the outcome of a job that was alone in an evaluator when that died."""
+    if death.exitcode == -signal.SIGSYS:
+        # Whoever does this knows what he does, and is not to have a second try.
+        _log.error("ALARM: a job called the kernel for what no computation needs; job %s", job.id)
+        return _failure(
+            job,
+            Event.FAIL,
+            KernelFault("the program makes its process ask for what no computation needs; it was stopped"),
+        )
+    if death.exitcode == -signal.SIGXCPU:
+        return expired(job)
     if job.deaths + 1 < MAX_DEATHS:
         return Outcome(job.id, Event.LOSE, b"")
-    return _failure(job, Event.FAIL, _cause(exitcode))
+    return _failure(job, Event.FAIL, _cause(death))
+
+
+def is_crash(death: EvaluatorDied) -> bool:
+    """Tells whether native code went wrong, and not for want of memory."""
+    return death.exitcode in _CRASHES and not _ran_out(death)
 
 
 def _failure(job: Job, event: Event, error: PullbackError) -> Outcome:
     return Outcome(job.id, event, error_message(error))
 
 
-def _cause(exitcode: int | None) -> PullbackError:
-    if exitcode in _CRASHES:
+def _ran_out(death: EvaluatorDied) -> bool:
+    # A drain's own kills never come here, so with SIGKILL it was the kernel that ran out of memory. Code that cannot
+    # fail aborts where an allocation does, and its last words are all that tells.
+    return death.exitcode in (Exit.OUT_OF_MEMORY, -signal.SIGKILL) or (
+        death.exitcode == -signal.SIGABRT and any(mark in death.last_words for mark in _NO_MEMORY)
+    )
+
+
+def _cause(death: EvaluatorDied) -> PullbackError:
+    if _ran_out(death):
+        return LimitExceeded(
+            "the evaluation needs more memory than there is",
+            metadata={"limit": "memory", "estimate": "unknown"},
+        )
+    if is_crash(death):
         return KernelFault(
             "the program makes a numerical kernel crash; this is most often due to an extreme argument"
         )
-    # A drain's own kills never come here, so it was the kernel that ran out of memory.
-    if exitcode == -signal.SIGKILL:
-        return LimitExceeded("the evaluation needs more memory than there is")
     return WorkerLost(f"the evaluation lost its process {MAX_DEATHS} times")

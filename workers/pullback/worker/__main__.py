@@ -32,7 +32,9 @@ def main() -> int:
     if os.geteuid() == 0:
         # Said once and briefly, in place of Celery's own page of it.
         warnings.simplefilter("ignore", SecurityWarning)
-        log.warning("running as root; use another user where strangers send programs")
+        log.warning(
+            "running as root; use another user: evaluators leave it, but this process holds the queue"
+        )
     try:
         settings = WorkerSettings()
     except ValidationError as error:
@@ -45,10 +47,15 @@ def main() -> int:
     try:
         template.start()
         # A device that does not work is to be known now, not at the first job.
-        Evaluator.connect(template.address).close()
+        with Evaluator.connect(template.address) as first:
+            protections = first.protections
     except EvaluatorUnavailable as error:
         template.stop()
         return _refuse(f"the device {settings.compute_device} cannot be used: {error}")
+    log.log(logging.WARNING if protections.missing else logging.INFO, "protections: %s", protections)
+    if protections.lacking and settings.protections == "required":
+        template.stop()
+        return _refuse("PULLBACK_PROTECTIONS is 'required', and some are missing; 'available' does without")
     try:
         return _run(settings, template)
     finally:

@@ -29,6 +29,10 @@ class WorkerSettings(BaseSettings):
         "", description="what to compute on, where that differs from `device`: for rehearsals without a GPU"
     )
     slots: int = Field(default_factory=_cores, gt=0, description="evaluators side by side")
+    protections: Literal["required", "available"] = Field(
+        "available",
+        description="whether to refuse to start where evaluators cannot have every protection but Landlock",
+    )
     worker_name: str = Field(
         default_factory=socket.gethostname, min_length=1, max_length=128, description="shown in results"
     )
