@@ -223,6 +223,7 @@ def _string(expressions: Expressions, node: ast.expr) -> str | None:
                     len(text),
                     "characters in a string",
                     place,
+                    name="string_chars",
                 )
             check_text(expressions.source.text, expressions.source.place(node), text)
             return text

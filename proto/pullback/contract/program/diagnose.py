@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import LimitExceeded, ProgramError
+from pullback.contract.limits import limit_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +51,9 @@ def fault(source: str, place: Place, message: str, suggestion: str = "") -> Prog
     )
 
 
-def exceeded(bound: int, estimate: int, what: str, place: Place | None = None) -> LimitExceeded:
+def exceeded(
+    bound: int, estimate: int, what: str, place: Place | None = None, *, name: str = ""
+) -> LimitExceeded:
     """Makes the error for a program that is bigger than a limit, for the caller to raise.
 
     Args:
@@ -58,9 +61,10 @@ def exceeded(bound: int, estimate: int, what: str, place: Place | None = None) -
         estimate: what the program has, or the least that it has.
         what: what is counted, such as "statements".
         place: where the limit was passed; None where no place says more than another.
+        name: the limit's field in `Limits`; empty where it cannot be set.
     """
     where = f"{_position(place)}: " if place else ""
-    metadata = {"limit": str(bound), "estimate": str(estimate)}
+    metadata = limit_metadata(bound, estimate, name)
     return LimitExceeded(
         f"{where}{estimate:,} {what}, but the limit is {bound:,}", field="program", metadata=metadata
     )

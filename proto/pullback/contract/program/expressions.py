@@ -160,6 +160,7 @@ class Expressions:
                 len(name),
                 "characters in a name",
                 self.source.place(node),
+                name="name_chars",
             )
         if self._inputs is not None and name not in self._inputs:
             known = {*self._inputs, *self.builder.names}
@@ -223,7 +224,9 @@ class Expressions:
             self.check_count(node, len(node.elts))
         elif numbers > self.limits.literal_elements:
             place = self.source.place(node)
-            raise exceeded(self.limits.literal_elements, numbers, "numbers in a list", place)
+            raise exceeded(
+                self.limits.literal_elements, numbers, "numbers in a list", place, name="literal_elements"
+            )
         kind = "tuple" if isinstance(node, ast.Tuple) else "list"
         return self.builder.build(self.source.place(node), [self.compile(item) for item in node.elts], kind)
 
@@ -235,7 +238,9 @@ class Expressions:
         """
         if count > self.limits.call_arguments:
             place = self.source.place(node)
-            raise exceeded(self.limits.call_arguments, count, "arguments or items", place)
+            raise exceeded(
+                self.limits.call_arguments, count, "arguments or items", place, name="call_arguments"
+            )
 
 
 def _count_numbers(node: ast.expr) -> int | None:

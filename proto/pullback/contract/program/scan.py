@@ -98,7 +98,7 @@ def check_text(source: str, place: Place, text: str) -> None:
 
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.program_bytes:
-        raise exceeded(limits.program_bytes, size, "bytes of source text")
+        raise exceeded(limits.program_bytes, size, "bytes of source text", name="program_bytes")
 
 
 def _check_characters(source: str) -> None:
@@ -131,7 +131,9 @@ def _scan_tokens(source: str, limits: Limits) -> bool:
             deepest = max(deepest, depth)
             if depth > limits.bracket_depth:
                 place = _place(source, match.start())
-                raise exceeded(limits.bracket_depth, depth, "brackets are open here", place)
+                raise exceeded(
+                    limits.bracket_depth, depth, "brackets are open here", place, name="bracket_depth"
+                )
         elif kind == "close":
             # Below zero the brackets do not match, which the parser reports.
             depth = max(0, depth - 1)
@@ -144,7 +146,11 @@ def _scan_tokens(source: str, limits: Limits) -> bool:
             if atoms > limits.tree_nodes:
                 # Each will be a node; parsing them all first would take half a second.
                 raise exceeded(
-                    limits.tree_nodes, atoms, "names, numbers and strings", _place(source, match.start())
+                    limits.tree_nodes,
+                    atoms,
+                    "names, numbers and strings",
+                    _place(source, match.start()),
+                    name="tree_nodes",
                 )
     longest = max(longest, len(source) - start)
     return (

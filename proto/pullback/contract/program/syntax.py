@@ -177,10 +177,12 @@ def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> None:
 
 def _too_big(place: Place, depth: int, count: int, statements: int, limits: Limits) -> LimitExceeded:
     if depth > limits.tree_depth:
-        return exceeded(limits.tree_depth, depth, "levels of nesting; split the expression", place)
+        return exceeded(
+            limits.tree_depth, depth, "levels of nesting; split the expression", place, name="tree_depth"
+        )
     if count > limits.tree_nodes:
-        return exceeded(limits.tree_nodes, count, "nodes in the syntax tree", place)
-    return exceeded(limits.statements, statements, "statements", place)
+        return exceeded(limits.tree_nodes, count, "nodes in the syntax tree", place, name="tree_nodes")
+    return exceeded(limits.statements, statements, "statements", place, name="statements")
 
 
 def _refused(node: ast.AST) -> str:
