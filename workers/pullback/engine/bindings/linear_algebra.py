@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 
     from pullback.engine.bindings.binding import Binding
 
+
+def _vander(x: torch.Tensor, N: int | None = None, increasing: bool | None = None) -> torch.Tensor:  # noqa: N803 - torch's name
+    """Makes the matrix of powers. torch's own has no gradient: it writes over what its backward pass reads."""
+    if N == 0 or not x.numel():
+        return torch.vander(x, N, bool(increasing))
+    powers = torch.linalg.vander(x, N=x.shape[-1] if N is None else N) if x.dim() == 1 else torch.vander(x, N)
+    return powers if increasing else powers.flip(-1)
+
+
 LINEAR_ALGEBRA: Mapping[str, Binding] = {
     "Tensor.addbmm": torch.Tensor.addbmm,
     "Tensor.addmm": torch.Tensor.addmm,
@@ -128,6 +137,6 @@ LINEAR_ALGEBRA: Mapping[str, Binding] = {
     "torch.svd": torch.svd,
     "torch.tensordot": torch.tensordot,
     "torch.trace": torch.trace,
-    "torch.vander": torch.vander,
+    "torch.vander": _vander,
     "torch.vdot": torch.vdot,
 }

@@ -12,7 +12,6 @@ OPERATORS = [
         sub(a: operand, b: operand)
         mul(a: operand, b: operand)
         truediv(a: operand, b: operand)
-        floordiv(a: operand, b: operand)
         mod(a: operand, b: operand)
         pow(a: operand, b: operand)
         neg(a: operand)
@@ -23,6 +22,7 @@ OPERATORS = [
     *rows(
         "operator",
         """
+        floordiv(a: operand, b: operand)
         and_(a: operand, b: operand)
         or_(a: operand, b: operand)
         xor(a: operand, b: operand)

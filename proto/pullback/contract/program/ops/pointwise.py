@@ -77,7 +77,6 @@ POINTWISE = [
         div(input, other: operand, *, rounding_mode?: enum[trunc,floor]) !quotient
         divide(input, other: operand, *, rounding_mode?: enum[trunc,floor]) !quotient
         float_power(input, exponent: operand)
-        floor_divide(input, other: operand)
         fmax(input, other)
         fmin(input, other)
         fmod(input, other: operand)
@@ -134,8 +133,9 @@ POINTWISE = [
         pointwise=True,
     ),
     *rows("torch", "threshold(input, threshold: number, value: number)", pointwise=True),
+    *rows("torch Tensor", "floor_divide(input, other: operand)", pointwise=True, differentiable=False),
     *rows("torch Tensor", "heaviside(input, values)", pointwise=True, differentiable=False),
-    *rows("torch Tensor", "nextafter(input, other)", pointwise=True, differentiable=False),
+    *rows("torch Tensor", "nextafter(input, other)", pointwise=True),
     *rows(
         "torch",
         """

@@ -33,7 +33,6 @@ SHAPES = [
         moveaxis(input, source: dims, destination: dims)
         movedim(input, source: dims, destination: dims)
         narrow(input, dim: dim, start: int, length: int)
-        put(input, index, source, accumulate?: bool)
         ravel(input)
         roll(input, shifts: ints, dims?: dims)
         rot90(input, k?: int, dims?: dims)
@@ -60,6 +59,7 @@ SHAPES = [
         vsplit(input, indices_or_sections: ints)
         """,
     ),
+    *rows("torch Tensor", "put(input, index, source, accumulate?: bool)", deterministic=False),
     # Their size follows from what the operands hold.
     *rows(
         "torch Tensor",
@@ -101,6 +101,7 @@ SHAPES = [
         broadcast_to(input, size: sizes)
         cartesian_prod(*tensors: tensors)
         cat(tensors: tensors, dim?: dim)
+        as_tensor(data: any, dtype?: dtype)
         column_stack(tensors: tensors)
         combinations(input, r?: size[0..16], with_replacement?: bool)
         concat(tensors: tensors, dim?: dim)
@@ -142,7 +143,6 @@ SHAPES = [
         ones(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
         ones_like(input, *, dtype?: dtype, requires_grad?: bool)
         tensor(data: any, *, dtype?: dtype, requires_grad?: bool)
-        as_tensor(data: any, dtype?: dtype)
         tril_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
         triu_indices(row: size[0..2**26], col: size[0..2**26], offset?: int, *, dtype?: dtype)
         zeros(*size: sizes, *, dtype?: dtype, requires_grad?: bool)
@@ -185,6 +185,6 @@ SHAPES = [
 
 #: Fields of the named tuples that ops return. Their receiver is such a tuple, not a tensor.
 FIELDS = [
-    *rows("Tuple", "L\nLU\nQ\nR\nS\nU\nVh\neigenvalues\neigenvectors\nlogabsdet\npivots\nsign\nvalues"),
-    *rows("Tuple", "indices", differentiable=False),
+    *rows("Tuple", "L\nLU\nQ\nR\nS\nU\nVh\neigenvalues\neigenvectors\nlogabsdet\nsign\nvalues"),
+    *rows("Tuple", "indices\npivots", differentiable=False),
 ]
