@@ -100,7 +100,7 @@ def array(spec: dict[str, Any]) -> NDArray[np.generic]:
     row = BY_NAME.get(spec["dtype"])
     if row is None:
         raise NotExpressible(f"no data type {spec['dtype']}")
-    target = np.dtype("<f4") if row.name == "bfloat16" else row.numpy
+    target: np.dtype[Any] = np.dtype("<f4") if row.name == "bfloat16" else row.numpy
     try:
         if target.kind == "c":
             items = [
@@ -148,7 +148,10 @@ def _bytes(data: list[Any], dtype: str) -> bytes:
     name = "uint8" if dtype == "bool" else dtype
     flat = array({"dtype": name, "shape": [len(data)], "data": data})
     if dtype == "bfloat16":
-        return (flat.view("<u4") >> 16).astype("<u2").tobytes()
+        bits = flat.view("<u4").astype(np.uint64)
+        return (
+            ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2").tobytes()
+        )  # to the nearest, ties to even
     message = tensor_pb2.Tensor()
     write(message, flat)
     return message.data
