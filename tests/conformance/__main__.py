@@ -16,10 +16,13 @@ from tests.conformance.drive import DEADLINE_SECONDS, Report, drive
 from tests.conformance.entries import read
 from tests.conformance.probes import Watch, root_of
 
+PROGRAMS = Path(__file__).parents[1] / "vectors" / "programs"
+OWN = [PROGRAMS / "benign.jsonl", PROGRAMS / "hostile.jsonl"]
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, help="corpora")
+    parser.add_argument("files", nargs="*", type=Path, default=OWN, help="corpora; else our own")
     parser.add_argument("--address", default="127.0.0.1:50051", help="host:port of the gateway")
     parser.add_argument("--elsewhere", action="store_true", help="the system is on another machine")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="of the random order")
