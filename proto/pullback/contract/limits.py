@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-#: Longest gRPC message, in bytes, either way: the biggest inputs or result, with room to spare.
+#: Longest gRPC message, in bytes, either way: the biggest inputs or result (64 MiB each), with room to spare.
 MAX_MESSAGE_BYTES = 80 * 2**20
 
 
@@ -19,7 +19,10 @@ class Limits(BaseModel):
     )
     tree_depth: PositiveInt = Field(120, description="nested nodes of the syntax tree")
     tree_nodes: PositiveInt = Field(20_000, description="nodes of the syntax tree")
-    statements: PositiveInt = Field(2_000, description="statements, those inside `with` blocks included")
+    statements: PositiveInt = Field(2_000, description="statements, those inside blocks included")
+    unrolled_nodes: PositiveInt = Field(
+        50_000, description="nodes of the syntax tree once loops are unrolled and functions written out"
+    )
     call_arguments: PositiveInt = Field(64, description="arguments of one call, and items of one list in it")
     literal_elements: PositiveInt = Field(10_000, description="numbers in one nested list literal")
     string_chars: PositiveInt = Field(256, description="characters of one string literal")
@@ -48,15 +51,9 @@ class Limits(BaseModel):
     graph_nesting: PositiveInt = Field(
         4, description="derivatives of derivatives: `create_graph=True`, one behind another"
     )
-    input_bytes: PositiveInt = Field(
-        64 * 2**20,
-        le=MAX_MESSAGE_BYTES,
-        description="bytes of all inputs of one evaluation together; a message has 80 MiB",
-    )
+    input_bytes: PositiveInt = Field(64 * 2**20, description="bytes of all inputs of one evaluation together")
     result_bytes: PositiveInt = Field(
-        72 * 2**20,
-        le=MAX_MESSAGE_BYTES,
-        description="bytes of all values and gradients of one evaluation together; a message has 80 MiB",
+        72 * 2**20, description="bytes of all values and gradients of one evaluation together"
     )
     graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
     printed_chars: PositiveInt = Field(

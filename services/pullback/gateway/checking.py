@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
-from pullback.contract.limits import limit_metadata
 from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
 from pullback.contract.program import check_names, compile_program, valid_name
 from pullback.contract.tensors import check_tensor
@@ -29,6 +28,10 @@ NAMES = 4_096
 # Programs of at most this many characters are parsed in the event loop, which takes about a millisecond; longer
 # ones in a thread, so that health is answered meanwhile.
 PARSED_AT_ONCE = 256
+
+# Where one of these words stands, a short program may become one of `Limits.unrolled_nodes`, which takes a hundred
+# milliseconds. A word in a name or a string makes no difference but the hop to a thread.
+_REPEATING = ("for", "def", "lambda")
 
 
 #: What a verdict on a program depends on: source, inputs, outputs, wrt.
@@ -78,7 +81,7 @@ class Checker:
             check_tensor(f'cotangents["{shown(name)}"]', tensor, self._limits)
             size += len(tensor.data)
         if size > self._limits.input_bytes:
-            raise _too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
+            raise _too_much("inputs", "bytes", size, self._limits.input_bytes)
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
         verdict = self._verdict(evaluation)
@@ -86,8 +89,13 @@ class Checker:
             raise verdict.with_traceback(None)
 
     def takes_long(self, evaluation: evaluation_pb2.Evaluation) -> bool:
-        """Tells whether a check is to be made in a thread: a long program that has no verdict yet."""
-        return len(evaluation.program) > PARSED_AT_ONCE and _key(evaluation) not in self._verdicts
+        """Tells whether a check is to be made in a thread: of a program that may be long and has no verdict yet."""
+        program = evaluation.program
+        loop, function, expression = _REPEATING
+        may_be_long = (
+            len(program) > PARSED_AT_ONCE or loop in program or function in program or expression in program
+        )
+        return may_be_long and _key(evaluation) not in self._verdicts
 
     def _verdict(self, evaluation: evaluation_pb2.Evaluation) -> PullbackError | None:
         key = _key(evaluation)
@@ -110,9 +118,7 @@ class Checker:
         """Checks how much there is of everything, before any of it is looked at or remembered."""
         limits = self._limits
         if len(evaluation.program) > limits.program_bytes:
-            raise _too_much(
-                "program", "characters", len(evaluation.program), limits.program_bytes, "program_bytes"
-            )
+            raise _too_much("program", "characters", len(evaluation.program), limits.program_bytes)
         check_names_alone("inputs", evaluation.inputs, limits.inputs, limits)
         check_names_alone("cotangents", evaluation.cotangents, limits.outputs, limits)
         check_names_alone("outputs", evaluation.outputs, limits.outputs, limits)
@@ -136,17 +142,13 @@ def check_names_alone(field: str, names: Collection[str], most: int, limits: Lim
         InvalidArgument: one is too long.
     """
     if len(names) > most:
-        raise _too_much(field, "names", len(names), most, _LIMITS_ON_NAMES[field])
+        raise _too_much(field, "names", len(names), most)
     for name in names:
         if len(name) > limits.name_chars:
             raise InvalidArgument(
                 f"'{shown(name)}' has {len(name):,} characters, but the limit is {limits.name_chars}",
                 field=field,
             )
-
-
-# The limits on how many names a field has, where they are called otherwise: a cotangent belongs to an output.
-_LIMITS_ON_NAMES = {"inputs": "inputs", "cotangents": "outputs", "outputs": "outputs", "wrt": "wrt"}
 
 
 def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
@@ -215,11 +217,11 @@ def shown(text: str, most: int = 60) -> str:
     return plain if len(plain) <= most else plain[:most] + "..."
 
 
-def _too_much(field: str, what: str, found: int, limit: int, name: str = "") -> LimitExceeded:
+def _too_much(field: str, what: str, found: int, limit: int) -> LimitExceeded:
     return LimitExceeded(
         f"{found:,} {what}, but the limit is {limit:,}",
         field=field,
-        metadata=limit_metadata(limit, found, name),
+        metadata={"limit": str(limit), "estimate": str(found)},
     )
 
 

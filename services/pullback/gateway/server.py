@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from pullback.broker import Acceptor, Pipe, ResultReader, Sweeper, connect_async, is_durable, is_full
 from pullback.contract.errors import InvalidArgument
-from pullback.contract.limits import MAX_MESSAGE_BYTES
+from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
 from pullback.gateway.handlers import SERVICE, handlers
 from pullback.gateway.servicer import GradientServicer
@@ -73,7 +73,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         desk = Desk(acceptor, max_in_flight=settings.max_in_flight)
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))
-        servicer = GradientServicer(desk, settings, settings.limits)
+        servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
         server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)

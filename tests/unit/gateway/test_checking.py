@@ -94,6 +94,20 @@ def test_a_long_program_takes_long_until_it_has_a_verdict() -> None:
     assert not checker.takes_long(evaluation)
 
 
+@pytest.mark.parametrize(
+    "program",
+    ["for i in range(3):\n    y = x", "def f(a):\n    return a\ny = f(x)", "f = lambda a: a\ny = f(x)"],
+)
+def test_a_program_that_repeats_takes_long_however_short_its_text(program: str) -> None:
+    """A line may become many thousands of instructions."""
+    checker = Checker(DEFAULT_LIMITS)
+    evaluation = Evaluation(program=program, inputs={"x": X})
+    assert checker.takes_long(evaluation)
+    checker.check(evaluation)
+    assert not checker.takes_long(evaluation)
+    assert not checker.takes_long(Evaluation(program="y = x", inputs={"x": X}))
+
+
 def test_cotangents_count_as_input() -> None:
     """The bytes of inputs and cotangents together are bounded."""
     limits = DEFAULT_LIMITS.model_copy(update={"input_bytes": 12})

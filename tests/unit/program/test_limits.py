@@ -19,6 +19,14 @@ AT_THE_LIMIT = [
         "y = x\nwith torch.no_grad():\n    z = y",
         "y = x\nwith torch.no_grad():\n    z = y; a = z",
     ),
+    ("unrolled_nodes", 22, "for i in range(3): y = x", "for i in range(4): y = x"),
+    (
+        "unrolled_nodes",
+        24,
+        "y = torch.stack([x for i in range(3)])",
+        "y = torch.stack([x for i in range(4)])",
+    ),
+    ("unrolled_nodes", 18, "f = lambda a: a\ny = f(x)", "f = lambda a: a\ny = f(f(x))"),
     ("call_arguments", 2, "y = torch.add(x, x)", "y = torch.add(x, x, alpha=2)"),
     ("call_arguments", 2, "y = torch.stack([x, x])", "y = torch.stack([x, x, x])"),
     ("call_arguments", 2, "y = x[0, 0]", "y = x[0, 0, 0]"),
@@ -48,7 +56,6 @@ def test_a_program_at_a_limit_is_accepted_and_one_beyond_is_not(
 
     assert caught.value.field == "program"
     assert caught.value.metadata["limit"] == str(bound)
-    assert caught.value.metadata["limit_name"] == f"PULLBACK_LIMITS_{field.upper()}"
     assert int(caught.value.metadata["estimate"]) > bound
 
 

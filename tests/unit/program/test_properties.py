@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pullback.contract.errors import CallerError
 from pullback.contract.program import OPS, compile_program
-from pullback.contract.program.ir import Call
+from pullback.contract.program.ir import Call, every
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "programs" / "accepted.jsonl"
 PROGRAMS = [json.loads(line)["program"] for line in VECTORS.read_text().splitlines()]
@@ -83,6 +83,21 @@ PIECES = st.sampled_from(
         *(
             "__class__",
             "f'{x}'",
+            'f"{',
+            "{x:.3f}",
+            "}'",
+            "for i in range(3):",
+            "range(",
+            "if i == 0:",
+            "elif 0:",
+            "def f(a, b=1):",
+            "return f(a)",
+            "f(x)",
+            "f = lambda a: ",
+            "[x for i in (1, 2)]",
+            "break",
+            "continue",
+            "x if i else y",
             "and",
             "as",
             "def f():",
@@ -108,7 +123,7 @@ def _compile(source: str) -> None:
         assert error.message.isascii()  # noqa: PT017
         assert len(error.message) <= 1_000  # noqa: PT017
         return
-    called = [instruction.op for instruction in program.instructions if isinstance(instruction, Call)]
+    called = [instruction.op for instruction in every(program.instructions) if isinstance(instruction, Call)]
     assert set(called) == set(program.ops) <= OPS.keys()
 
 

@@ -59,12 +59,19 @@ class Gradients:
 def made_leaves(run: Run) -> dict[str, torch.Tensor]:
     """Finds the leaves that the program made, under the first name that each was given.
 
-    A name that an input has, or that was given to another leaf later, is not counted.
+    A name that an input has, or that was given to another leaf later, is not counted; nor is one that a function has
+    to itself.
     """
     named: dict[str, torch.Tensor] = {}
     seen = {id(tensor) for tensor in run.inputs.values()}
     for name, tensor in run.bound:
-        if tensor.requires_grad and tensor.is_leaf and id(tensor) not in seen and name not in run.inputs:
+        if (
+            name
+            and tensor.requires_grad
+            and tensor.is_leaf
+            and id(tensor) not in seen
+            and name not in run.inputs
+        ):
             seen.add(id(tensor))
             named[name] = tensor
     return named

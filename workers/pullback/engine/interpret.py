@@ -13,22 +13,44 @@ from typing import TYPE_CHECKING, assert_never
 import torch
 
 from pullback.contract.program.diagnose import fault
-from pullback.contract.program.ir import Bind, Build, BuildSlice, Call, DTypeName, Print, SetTracking, Unpack
+from pullback.contract.program.ir import (
+    Bind,
+    Block,
+    Build,
+    BuildSlice,
+    Call,
+    Choose,
+    DTypeName,
+    Format,
+    Print,
+    SetTracking,
+    Unpack,
+)
 from pullback.engine.calls import ReadyCall, make_ready
 from pullback.engine.draws import Draws
 from pullback.engine.faults import TORCH_ERRORS, Refused, TooBig, translate
-from pullback.engine.printing import Printer
+from pullback.engine.printing import Printer, formatted
 from pullback.engine.run import Run
-from pullback.engine.values import describe_value
+from pullback.engine.values import describe_value, is_number
 from pullback.engine.wire import TORCH_DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pullback.contract.program.ir import Instruction, Place, Program
     from pullback.engine.meter import Meter
 
-Step = ReadyCall | Build | BuildSlice | Unpack | Print | Bind | SetTracking
+
+@dataclass(frozen=True)
+class ReadyChoose:
+    """A choice whose sides are ready to run: the steps, and the slot of the value."""
+
+    choose: Choose
+    if_true: tuple[tuple[Step, ...], int]
+    if_false: tuple[tuple[Step, ...], int]
+
+
+Step = ReadyCall | ReadyChoose | Build | BuildSlice | Unpack | Format | Print | Bind | SetTracking
 
 _RAISED_BY_CALLS = (Refused, TooBig, *TORCH_ERRORS)
 
@@ -55,8 +77,24 @@ def prepare(program: Program) -> Code:
     template: list[object] = [None] * program.slot_count
     for slot, constant in program.constants.items():
         template[slot] = TORCH_DTYPES[constant.name] if isinstance(constant, DTypeName) else constant
-    steps = tuple(make_ready(step) if isinstance(step, Call) else step for step in program.instructions)
-    return Code(program, steps, tuple(template), _releases(program))
+    return Code(program, _ready(program.instructions), tuple(template), _releases(program))
+
+
+def _ready(instructions: Sequence[Instruction]) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    for step in instructions:
+        match step:
+            case Call():
+                steps.append(make_ready(step))
+            case Choose():
+                steps.append(ReadyChoose(step, _ready_block(step.if_true), _ready_block(step.if_false)))
+            case _:
+                steps.append(step)
+    return tuple(steps)
+
+
+def _ready_block(block: Block) -> tuple[tuple[Step, ...], int]:
+    return _ready(block.instructions), block.value
 
 
 def _releases(program: Program) -> tuple[tuple[int, ...], ...]:
@@ -73,6 +111,7 @@ def _releases(program: Program) -> tuple[tuple[int, ...], ...]:
 
 
 def _slots(instruction: Instruction) -> tuple[int, ...]:
+    slots: tuple[int, ...]
     match instruction:
         case Call():
             keywords = (slot for _, slot in instruction.keywords)
@@ -83,15 +122,27 @@ def _slots(instruction: Instruction) -> tuple[int, ...]:
             slots = (instruction.start, instruction.stop, instruction.step, instruction.target)
         case Unpack():
             slots = (instruction.source, *instruction.targets)
+        case Format():
+            slots = (*[slot for slot, _ in instruction.parts], instruction.target)
         case Print():
             slots = instruction.items
         case Bind():
             slots = (instruction.slot,)
+        case Choose():
+            slots = _choose_slots(instruction)
         case SetTracking():
             slots = ()
         case _:
             assert_never(instruction)
     return slots
+
+
+def _choose_slots(choose: Choose) -> tuple[int, ...]:
+    # All that its sides touch is let go behind it, whichever side runs.
+    slots = [choose.condition, choose.target, choose.if_true.value, choose.if_false.value]
+    for step in (*choose.if_true.instructions, *choose.if_false.instructions):
+        slots += _slots(step)
+    return tuple(slots)
 
 
 def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Draws | None = None) -> Run:
@@ -137,6 +188,10 @@ class _Machine:
                 self._slice(instruction)
             case Unpack():
                 self._unpack(instruction)
+            case ReadyChoose():
+                self._choose(instruction)
+            case Format():
+                self._format(instruction)
             case Print():
                 items = [self._slots[item] for item in instruction.items]
                 self._state.printer.write(tuple(items), instruction.separator, instruction.end)
@@ -157,6 +212,32 @@ class _Machine:
             named = (*operands, *keywords.values())
             raise translate(error, self._source, call.place, call.op, named) from error
         slots[call.target] = value
+
+    def _choose(self, ready: ReadyChoose) -> None:
+        choose = ready.choose
+        condition = self._slots[choose.condition]
+        if not is_number(condition):
+            self._refuse(
+                choose.place,
+                f"a plain number decides what is computed, but this is {describe_value(condition)}; write "
+                "torch.where(condition, a, b), & for `and`, | for `or`, or x.item() for the number in a tensor",
+            )
+        steps, value = ready.if_true if condition else ready.if_false
+        for step in steps:
+            self.step(step)
+        self._slots[choose.target] = self._slots[value]
+
+    def _format(self, instruction: Format) -> None:
+        text = ""
+        for slot, specification in instruction.parts:
+            if self._state.printer.is_full:
+                break  # nothing more is kept, so nothing more is formatted
+            try:
+                text += formatted(self._slots[slot], specification)
+            except (TypeError, ValueError):
+                value = describe_value(self._slots[slot])
+                self._refuse(instruction.place, f"the format {specification!r} does not fit {value}")
+        self._slots[instruction.target] = text
 
     def _slice(self, instruction: BuildSlice) -> None:
         parts = [self._slots[slot] for slot in (instruction.start, instruction.stop, instruction.step)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch.autograd.graph import Node
 
+from pullback.contract.program.prints import REPR
 from pullback.engine.wire import describe_tensor
 
 # Most elements of one tensor that are formatted. torch writes a tensor of up to 1,000 elements in full, and of a
@@ -32,9 +33,14 @@ class Printer:
         self._parts: list[str] = []
         self._chars = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is kept."""
+        return self._chars > self._limit
+
     def write(self, items: tuple[object, ...], separator: str, end: str) -> None:
         """Prints values as Python does; nothing is formatted any more once the text is full."""
-        if self._chars > self._limit:
+        if self.is_full:
             return
         text = separator.join(_text(item) for item in items) + end
         self._chars += len(text)
@@ -48,6 +54,28 @@ class Printer:
         return (
             f"{text[: self._limit]}\n[cut here: the program printed more than {self._limit:,} characters]\n"
         )
+
+
+def formatted(value: object, specification: str) -> str:
+    """Formats a value as a field of an f-string does.
+
+    Args:
+        value: what to format.
+        specification: what stands behind the colon, or `REPR`.
+
+    Raises:
+        ValueError: the specification does not fit the value.
+        TypeError: the value has no formats.
+    """
+    if isinstance(value, str):
+        return value  # the text between the fields
+    if isinstance(value, torch.Tensor) and not value.dim() and specification != REPR:
+        return format(value.detach().item(), specification)  # as torch does
+    if specification in {"", REPR}:
+        return _repr(value)
+    if isinstance(value, (bool, int, float)):
+        return format(value, specification)
+    raise TypeError(specification)
 
 
 def _text(value: object) -> str:

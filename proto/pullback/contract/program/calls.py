@@ -6,17 +6,19 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from pullback.contract.program.diagnose import exceeded, nearest, shown
-from pullback.contract.program.ir import Print
+from pullback.contract.program.diagnose import nearest, shown
+from pullback.contract.program.functions import match_arguments
+from pullback.contract.program.loops import SEQUENCES
 from pullback.contract.program.names import BUILTINS, CONSTANTS, ROOTS
 from pullback.contract.program.ops import OPS, STRING_KINDS
 from pullback.contract.program.ranges import check_range
-from pullback.contract.program.scan import check_text
+from pullback.contract.program.strings import string_literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pullback.contract.program.expressions import Expressions
+    from pullback.contract.program.functions import Function
     from pullback.contract.program.ops import Binding, Op, Param
 
 #: The one attribute whose value is neither tensor nor number: it can be printed, and nothing else.
@@ -39,8 +41,10 @@ def compile_call(expressions: Expressions, node: ast.Call) -> int:
         LimitExceeded: too many arguments.
     """
     expressions.check_count(node, len(node.args) + len(node.keywords))
+    if (function := own_function(expressions, node)) is not None:
+        return _call_function(expressions, node, function)
     key, receiver = callee(expressions, node)
-    names = _keyword_names(expressions, node)
+    names = keyword_names(expressions, node)
     if key == "builtins.float" and (special := _float_string(node)) is not None:
         return expressions.builder.constant(special)
     positional = [] if receiver is None else [expressions.compile(receiver)]
@@ -53,6 +57,8 @@ def compile_call(expressions: Expressions, node: ast.Call) -> int:
         for name, keyword in zip(names, node.keywords, strict=True)
     ]
     _check_nones(expressions, node, bindings, positional)
+    if key.startswith("builtins."):
+        return _call_builtin(expressions, node, key, positional)
     return expressions.builder.call(expressions.source.place(node), key, positional, keywords)
 
 
@@ -67,35 +73,32 @@ def callee(expressions: Expressions, node: ast.Call) -> tuple[str, ast.expr | No
             return _bare_function(expressions, node.func), None
         case ast.Attribute():
             return _dotted_function(expressions, node.func)
+        case ast.Lambda():
+            expressions.compile(node.func)  # which says what to write
     raise expressions.source.fault(node, "only a function or a method can be called, by its name")
 
 
-def compile_print(expressions: Expressions, node: ast.Call) -> None:
-    """Compiles the statement ``print(...)``.
-
-    Raises:
-        ProgramError: a keyword other than `sep` and `end`, or one of these that is no string.
-        LimitExceeded: too many arguments.
-    """
-    expressions.check_count(node, len(node.args) + len(node.keywords))
-    items = tuple(_printed(expressions, argument) for argument in node.args)
-    texts = {"sep": " ", "end": "\n"}
-    for name, keyword in zip(_keyword_names(expressions, node), node.keywords, strict=True):
-        if name not in texts:
-            raise expressions.source.fault(
-                keyword, f"print takes no {shown(name)} here, only 'sep' and 'end'"
-            )
-        text = _string(expressions, keyword.value)
-        if text is None:
-            raise expressions.source.fault(keyword.value, f"{name!r} must be a string literal")
-        texts[name] = text
-    place = expressions.source.place(node)
-    expressions.builder.emit(Print(place, items, separator=texts["sep"], end=texts["end"]))
+def own_function(expressions: Expressions, node: ast.Call) -> Function | None:
+    """Finds the function of the program that a call means, or None where it means another."""
+    match node.func:
+        case ast.Name(id=name) if not expressions.names.is_own(name):
+            return expressions.functions.get(name)
+    return None
 
 
-def is_print(node: ast.expr) -> bool:
-    """Says whether an expression is a call of `print`."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+def _call_function(expressions: Expressions, node: ast.Call, function: Function) -> int:
+    names = keyword_names(expressions, node)
+    slots = [expressions.compile(argument) for argument in node.args]
+    given = [expressions.compile(keyword.value) for keyword in node.keywords]
+    named = dict(zip(names, given, strict=True))
+    values = match_arguments(expressions.source, function, node, slots, named)
+    return expressions.host.write_out(node, function, values)
+
+
+def _call_builtin(expressions: Expressions, node: ast.Call, key: str, slots: list[int]) -> int:
+    if key == "builtins.len" and (items := expressions.builder.items(slots[0])) is not None:
+        return expressions.builder.constant(len(items))
+    return expressions.apply(node, key, slots)
 
 
 def _bare_function(expressions: Expressions, node: ast.Name) -> str:
@@ -103,12 +106,17 @@ def _bare_function(expressions: Expressions, node: ast.Name) -> str:
     key = expressions.imported.get(name, f"builtins.{name}")
     if key in OPS:
         return key
-    if key in CONSTANTS or name in expressions.builder.names or name in ROOTS:
+    is_value = expressions.names.is_own(name) or name in expressions.builder.names
+    if key in CONSTANTS or name in ROOTS or is_value:
         raise expressions.source.fault(node, f"{shown(name)} is not a function")
+    if name in SEQUENCES:
+        raise expressions.source.fault(node, f"`{name}` has its place in a loop alone: for i in {name}(...)")
     if name == "print":
         raise expressions.source.fault(node, "print(...) has no value; it is a statement of its own")
     suggestion = (
-        f"torch.{name}" if f"torch.{name}" in OPS else nearest(name, [*BUILTINS, *expressions.imported])
+        f"torch.{name}"
+        if f"torch.{name}" in OPS
+        else nearest(name, [*BUILTINS, *expressions.imported, *expressions.functions])
     )
     raise expressions.source.fault(node, f"unknown function {shown(name)}", suggestion)
 
@@ -131,7 +139,12 @@ def _dotted_function(expressions: Expressions, node: ast.Attribute) -> tuple[str
     return key, node.value
 
 
-def _keyword_names(expressions: Expressions, node: ast.Call) -> list[str]:
+def keyword_names(expressions: Expressions, node: ast.Call) -> list[str]:
+    """Gives the names of a call's keywords.
+
+    Raises:
+        ProgramError: one is given twice, or they are unpacked.
+    """
     names: list[str] = []
     for keyword in node.keywords:
         if keyword.arg is None:
@@ -155,7 +168,7 @@ def _bindings(
 
 
 def _argument(expressions: Expressions, node: ast.expr, params: Sequence[Param]) -> int:
-    text = _string(expressions, node)
+    text = string_literal(expressions, node)
     if text is None:
         check_range(expressions, node, params)
         return expressions.compile(node)
@@ -190,41 +203,8 @@ def _usage(op: Op) -> str:
     return "call it as " + " or ".join(signature.text for signature in op.signatures)
 
 
-def _printed(expressions: Expressions, node: ast.expr) -> int:
-    text = _string(expressions, node)
-    if text is not None:
-        return expressions.builder.constant(text)
-    if (
-        isinstance(node, ast.Attribute)
-        and f"Tensor.{node.attr}" == GRAD_FN
-        and expressions.dotted(node) is None
-    ):
-        return expressions.builder.call(
-            expressions.source.place(node), GRAD_FN, [expressions.compile(node.value)]
-        )
-    return expressions.compile(node)
-
-
 def _float_string(node: ast.Call) -> float | None:
     match node:
         case ast.Call(args=[ast.Constant(value=str(text))], keywords=[]) if text in _FLOAT_STRINGS:
             return float(text)
-    return None
-
-
-def _string(expressions: Expressions, node: ast.expr) -> str | None:
-    """Returns the value of a string literal, or None for any other expression."""
-    match node:
-        case ast.Constant(value=str(text)):
-            if len(text) > expressions.limits.string_chars:
-                place = expressions.source.place(node)
-                raise exceeded(
-                    expressions.limits.string_chars,
-                    len(text),
-                    "characters in a string",
-                    place,
-                    name="string_chars",
-                )
-            check_text(expressions.source.text, expressions.source.place(node), text)
-            return text
     return None

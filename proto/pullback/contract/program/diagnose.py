@@ -6,16 +6,16 @@ All text of the tenant is shortened, and shown in ASCII: a code point that merel
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import LimitExceeded, ProgramError
-from pullback.contract.limits import limit_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pullback.contract.program.ir import Place
+    from pullback.contract.program.ir import CallSite, Place
 
 # Longest piece of a source line that a message shows, in characters: one line of a wide terminal.
 _LINE_CHARS = 120
@@ -23,8 +23,14 @@ _LINE_CHARS = 120
 # Longest name that a message shows, in characters: the longest that a program may bind.
 _NAME_CHARS = 64
 
+# Most calls that a message names, the innermost first: what led there is seldom further away.
+_CALLS = 3
+
 # Most names that are compared with a misspelt one. difflib takes about 20 microseconds for each.
 _CANDIDATES = 1_000
+
+# From this number on, its power of ten says enough.
+_COUNTABLE = 10**18
 
 # How alike two names must be, from 0 to 1. One wrong letter in five suggests; "foo" does not suggest "floor".
 _LIKENESS = 0.78
@@ -42,17 +48,15 @@ def fault(source: str, place: Place, message: str, suggestion: str = "") -> Prog
         message: what was found and what was expected, on one line.
         suggestion: what the program probably meant; empty where nothing is near.
     """
-    metadata = {"line": str(place.line), "column": str(place.column)}
+    metadata = position(place)
     if suggestion:
         metadata["suggestion"] = suggestion
         message = f"{message}; did you mean {suggestion!r}?"
-    return ProgramError(
-        f"{_position(place)}: {message}\n{_quotation(source, place)}", field="program", metadata=metadata
-    )
+    return ProgramError(located(source, place, message), field="program", metadata=metadata)
 
 
 def exceeded(
-    bound: int, estimate: int, what: str, place: Place | None = None, *, name: str = ""
+    bound: int, estimate: int, what: str, place: Place | None = None, source: str = ""
 ) -> LimitExceeded:
     """Makes the error for a program that is bigger than a limit, for the caller to raise.
 
@@ -61,13 +65,28 @@ def exceeded(
         estimate: what the program has, or the least that it has.
         what: what is counted, such as "statements".
         place: where the limit was passed; None where no place says more than another.
-        name: the limit's field in `Limits`; empty where it cannot be set.
+        source: the source text, where there is a place.
     """
-    where = f"{_position(place)}: " if place else ""
-    metadata = limit_metadata(bound, estimate, name)
-    return LimitExceeded(
-        f"{where}{estimate:,} {what}, but the limit is {bound:,}", field="program", metadata=metadata
-    )
+    message = f"{_count(estimate)} {what}, but the limit is {bound:,}"
+    metadata = {"limit": str(bound), "estimate": _count(estimate, "")}
+    if place:
+        message = located(source, place, message)
+        metadata |= position(place)
+    return LimitExceeded(message, field="program", metadata=metadata)
+
+
+def located(source: str, place: Place, message: str) -> str:
+    """Writes a message with its place, the source line, and a caret under the place."""
+    return f"{_position(place)}: {message}{_calls(place)}\n{_quotation(source, place)}"
+
+
+def position(place: Place) -> dict[str, str]:
+    """Gives the metadata of an error at a place."""
+    metadata = {"line": str(place.line), "column": str(place.column)}
+    if place.within:
+        metadata["function"] = place.within.function
+        metadata["call_line"] = str(place.within.place.line)
+    return metadata
 
 
 def exceeded_at(source: str, place: Place, message: str, metadata: Mapping[str, str]) -> LimitExceeded:
@@ -80,9 +99,7 @@ def exceeded_at(source: str, place: Place, message: str, metadata: Mapping[str, 
         metadata: the limit and the estimate.
     """
     return LimitExceeded(
-        f"{_position(place)}: {message}\n{_quotation(source, place)}",
-        field="program",
-        metadata={**metadata, "line": str(place.line), "column": str(place.column)},
+        located(source, place, message), field="program", metadata={**metadata, **position(place)}
     )
 
 
@@ -107,6 +124,22 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 def _position(place: Place) -> str:
     return f"line {place.line}, column {place.column}"
+
+
+def _calls(place: Place) -> str:
+    parts: list[str] = []
+    site: CallSite | None = place.within
+    while site and len(parts) < _CALLS:
+        parts.append(f"in `{site.function}`, called on line {site.place.line}")
+        site = site.place.within
+    return f" ({', '.join(parts)}{', and further out' if site else ''})" if parts else ""
+
+
+def _count(number: int, separator: str = ",") -> str:
+    """Writes a number; one that is beyond all counting by its power of ten, as an estimate may have any size."""
+    if number < _COUNTABLE:
+        return f"{number:{separator}}"
+    return f"1e{math.floor((number.bit_length() - 1) * math.log10(2))}"
 
 
 def _quotation(source: str, place: Place) -> str:

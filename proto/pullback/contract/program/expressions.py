@@ -1,15 +1,17 @@
-"""Compiles expressions other than calls."""
+"""Compiles expressions other than calls and conditions."""
 
 from __future__ import annotations
 
 import ast
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from pullback.contract.program import calls
-from pullback.contract.program.diagnose import exceeded, nearest, shown
+from pullback.contract.program import calls, conditions, loops
+from pullback.contract.program.diagnose import nearest, shown
+from pullback.contract.program.folding import INTEGERS, fold
 from pullback.contract.program.ir import BuildSlice
 from pullback.contract.program.names import BUILTINS, CONSTANTS, ROOTS, similar
+from pullback.contract.program.operators import OPERATORS
 from pullback.contract.program.ops import OPS
 
 if TYPE_CHECKING:
@@ -17,37 +19,36 @@ if TYPE_CHECKING:
 
     from pullback.contract.errors import ProgramError
     from pullback.contract.limits import Limits
+    from pullback.contract.program.budget import Budget
     from pullback.contract.program.builder import Builder
+    from pullback.contract.program.functions import Function
+    from pullback.contract.program.scopes import Names
     from pullback.contract.program.source import Source
 
-#: Syntax of an operator -> its key.
-OPERATORS: Mapping[type[ast.AST], str] = MappingProxyType(
-    {
-        ast.Add: "operator.add",
-        ast.Sub: "operator.sub",
-        ast.Mult: "operator.mul",
-        ast.Div: "operator.truediv",
-        ast.FloorDiv: "operator.floordiv",
-        ast.Mod: "operator.mod",
-        ast.Pow: "operator.pow",
-        ast.MatMult: "operator.matmul",
-        ast.BitAnd: "operator.and_",
-        ast.BitOr: "operator.or_",
-        ast.BitXor: "operator.xor",
-        ast.UAdd: "operator.pos",
-        ast.USub: "operator.neg",
-        ast.Invert: "operator.invert",
-        ast.Eq: "operator.eq",
-        ast.NotEq: "operator.ne",
-        ast.Lt: "operator.lt",
-        ast.LtE: "operator.le",
-        ast.Gt: "operator.gt",
-        ast.GtE: "operator.ge",
-    }
-)
 
-# Whole numbers that a literal can be: what a tensor of int64 holds.
-_INTEGERS = range(-(2**63), 2**63)
+class Host(Protocol):
+    """What compiles statements, as far as expressions need it."""
+
+    def write_out(self, node: ast.Call, function: Function, values: Mapping[str, int]) -> int:
+        """Writes a function out where it is called, and returns the slot of what it returns."""
+        ...
+
+    def bind(self, target: ast.expr, slot: int) -> None:
+        """Gives names their values."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the compilers of one program share; see `Expressions`."""
+
+    source: Source
+    limits: Limits
+    builder: Builder
+    names: Names
+    budget: Budget
+    functions: Mapping[str, Function]
+    inputs: Collection[str] | None
 
 
 class Expressions:
@@ -60,19 +61,25 @@ class Expressions:
         source: the program's text.
         limits: bounds on calls and literals.
         builder: where the instructions go.
+        names: the names that have values.
+        budget: what unrolling costs.
         imported: bare names that ``from ... import`` made -> the dotted name that each stands for.
+        functions: the functions that the program defines, by name.
+        host: what compiles statements.
     """
 
-    def __init__(
-        self, source: Source, limits: Limits, builder: Builder, inputs: Collection[str] | None
-    ) -> None:
-        self.source = source
-        self.limits = limits
-        self.builder = builder
+    def __init__(self, context: Context, host: Host) -> None:
+        self.source = context.source
+        self.limits = context.limits
+        self.builder = context.builder
+        self.names = context.names
+        self.budget = context.budget
         self.imported: dict[str, str] = {}
-        self._inputs = inputs
+        self.functions = context.functions
+        self.host = host
+        self._inputs = context.inputs
 
-    def compile(self, node: ast.expr) -> int:  # noqa: C901, PLR0911 - one case for each kind of node
+    def compile(self, node: ast.expr) -> int:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of node
         """Compiles an expression and returns the slot of its value."""
         match node:
             case ast.Constant(value=value):
@@ -84,19 +91,32 @@ class Expressions:
                 return self._name(node)
             case ast.BinOp():
                 return self._operator(node, node.op, [node.left, node.right])
+            case ast.UnaryOp(op=ast.Not()):
+                return conditions.compile_not(self, node)
             case ast.UnaryOp():
                 return self._operator(node, node.op, [node.operand])
             case ast.Compare():
-                return self._comparison(node)
+                return conditions.compile_comparison(self, node)
             case ast.Call():
                 return calls.compile_call(self, node)
             case ast.Attribute():
                 return self._attribute(node)
             case ast.Subscript():
-                arguments = (self.compile(node.value), self._index(node.slice))
-                return self.builder.call(self.source.place(node), "operator.getitem", arguments)
+                return self._subscript(node)
             case ast.Tuple() | ast.List():
                 return self._display(node)
+            case ast.IfExp():
+                return conditions.compile_choice(self, node)
+            case ast.BoolOp():
+                return conditions.compile_bool(self, node)
+            case ast.ListComp():
+                return loops.compile_list(self, node)
+            case ast.JoinedStr():
+                raise self.source.fault(node, 'an f-string stands only in print, as in print(f"y = {y}")')
+            case ast.Lambda():
+                raise self.source.fault(
+                    node, "a `lambda` is no value; give it a name, as in f = lambda x: x**2, and call that"
+                )
         raise self.source.fault(node, f"syntax of the kind {type(node).__name__} has no place here")
 
     def dotted(self, node: ast.expr) -> str | None:
@@ -126,12 +146,16 @@ class Expressions:
         if isinstance(value, bytes | complex):
             kind = "bytes" if isinstance(value, bytes) else "complex literals; write torch.complex"
             raise self.source.fault(node, f"the language has no {kind}")
-        if isinstance(value, int) and value not in _INTEGERS:
+        if isinstance(value, int) and value not in INTEGERS:
             raise self.source.fault(node, "this whole number does not fit 64 bits")
         return self.builder.constant(value)
 
     def _name(self, node: ast.Name) -> int:
         name = node.id
+        if self.names.is_own(name):
+            return self.names.read(node)
+        if name in self.functions:
+            raise self.source.fault(node, f"{name!r} is a function, and no value; call it with (...)")
         if name in self.imported:
             return self._module_value(node, self.imported[name])
         if name in ROOTS:
@@ -139,7 +163,7 @@ class Expressions:
         if name in BUILTINS or name == "print":
             raise self.source.fault(node, f"{name!r} is a function; call it with (...)")
         self.check_known(node)
-        return self.builder.read(self.source.place(node), name)
+        return self.names.read(node)
 
     def check_known(self, node: ast.Name) -> None:
         """Checks a name that is read.
@@ -155,15 +179,9 @@ class Expressions:
                 node, f"the name {shown(name)} begins with an underscore and has no value"
             )
         if len(name) > self.limits.name_chars:
-            raise exceeded(
-                self.limits.name_chars,
-                len(name),
-                "characters in a name",
-                self.source.place(node),
-                name="name_chars",
-            )
+            raise self.source.exceeded(node, self.limits.name_chars, len(name), "characters in a name")
         if self._inputs is not None and name not in self._inputs:
-            known = {*self._inputs, *self.builder.names}
+            known = {*self._inputs, *self.builder.names, *self.names.own()}
             raise self.source.fault(node, f"unknown name {shown(name)}", nearest(name, known))
 
     def _module_value(self, node: ast.expr, key: str) -> int:
@@ -189,18 +207,41 @@ class Expressions:
         raise self.unknown(node, key)
 
     def _operator(self, node: ast.expr, operator: ast.AST, operands: list[ast.expr]) -> int:
-        for operand in operands:
-            if isinstance(operand, ast.Tuple | ast.List):
-                raise self.source.fault(
-                    operand, "lists and tuples have no arithmetic; write torch.tensor([...])"
-                )
-        slots = [self.compile(operand) for operand in operands]
-        return self.builder.call(self.source.place(node), OPERATORS[type(operator)], slots)
+        return self.operate(node, operator, [self.operand(operand) for operand in operands])
 
-    def _comparison(self, node: ast.Compare) -> int:
-        if len(node.ops) > 1:
-            raise self.source.fault(node, "comparisons do not chain; write (a < b) & (b < c)")
-        return self._operator(node, node.ops[0], [node.left, node.comparators[0]])
+    def operand(self, node: ast.expr) -> int:
+        """Compiles an operand.
+
+        Raises:
+            ProgramError: it is a list or a tuple, which have no arithmetic here.
+        """
+        if isinstance(node, ast.Tuple | ast.List):
+            raise self.source.fault(node, "lists and tuples have no arithmetic; write torch.tensor([...])")
+        return self.compile(node)
+
+    def operate(self, node: ast.expr, operator: ast.AST, slots: list[int]) -> int:
+        """Applies an operator, at once where its operands are known, and returns the slot of the result."""
+        key = OPERATORS[type(operator)]
+        return self.apply(node, key, slots)
+
+    def apply(self, node: ast.expr, key: str, slots: list[int]) -> int:
+        """Calls an op that takes plain numbers, at once where they are known; returns the slot of the result."""
+        builder = self.builder
+        for slot in slots:
+            if not builder.is_constant(slot):
+                return builder.call(self.source.place(node), key, slots)
+        value = fold(key, [builder.value(slot) for slot in slots])
+        return builder.call(self.source.place(node), key, slots) if value is None else builder.constant(value)
+
+    def _subscript(self, node: ast.Subscript) -> int:
+        value = self.compile(node.value)
+        index = self._index(node.slice)
+        items = self.builder.items(value)
+        if items is not None and self.builder.is_constant(index):
+            position = self.builder.value(index)
+            if type(position) is int and -len(items) <= position < len(items):
+                return items[position]
+        return self.builder.call(self.source.place(node), "operator.getitem", (value, index))
 
     def _index(self, node: ast.expr) -> int:
         match node:
@@ -222,13 +263,19 @@ class Expressions:
         numbers = _count_numbers(node)
         if numbers is None:
             self.check_count(node, len(node.elts))
-        elif numbers > self.limits.literal_elements:
-            place = self.source.place(node)
-            raise exceeded(
-                self.limits.literal_elements, numbers, "numbers in a list", place, name="literal_elements"
-            )
+        else:
+            self.check_numbers(node, numbers)
         kind = "tuple" if isinstance(node, ast.Tuple) else "list"
         return self.builder.build(self.source.place(node), [self.compile(item) for item in node.elts], kind)
+
+    def check_numbers(self, node: ast.expr, count: int) -> None:
+        """Checks how many numbers a list has.
+
+        Raises:
+            LimitExceeded: too many.
+        """
+        if count > self.limits.literal_elements:
+            raise self.source.exceeded(node, self.limits.literal_elements, count, "numbers in a list")
 
     def check_count(self, node: ast.expr, count: int) -> None:
         """Checks how many arguments a call has, or how many items a list or tuple of values.
@@ -237,10 +284,7 @@ class Expressions:
             LimitExceeded: too many.
         """
         if count > self.limits.call_arguments:
-            place = self.source.place(node)
-            raise exceeded(
-                self.limits.call_arguments, count, "arguments or items", place, name="call_arguments"
-            )
+            raise self.source.exceeded(node, self.limits.call_arguments, count, "arguments or items")
 
 
 def _count_numbers(node: ast.expr) -> int | None:

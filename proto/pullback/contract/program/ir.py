@@ -1,8 +1,9 @@
 """What a program becomes: a flat list of instructions over numbered slots.
 
-Strategy: the language has no jumps, so every assignment makes a new slot and no slot is written twice. A shared
-subexpression is a shared slot; nothing is ever expanded into a tree. The engine interprets this list and never sees
-source text; names from outside are data in it (for printing, results and errors) and are never looked up in Python.
+Strategy: the language has no jumps, for loops are unrolled and functions are written out where they are called. So
+every assignment makes a new slot and no slot is written twice. A shared subexpression is a shared slot; nothing is ever
+expanded into a tree. The engine interprets this list and never sees source text; names from outside are data in it (for
+printing, results and errors) and are never looked up in Python.
 
 Operands are slots. Literals are slots whose value is known before the first instruction (`Program.constants`).
 """
@@ -10,14 +11,38 @@ Operands are slots. Literals are slots whose value is known before the first ins
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the source text something is; both from 1, the column in characters."""
+    """Where in the source text something is.
+
+    Attributes:
+        line: from 1.
+        column: from 1, in characters.
+        within: the call of the function whose body this is; None outside of functions.
+    """
 
     line: int
     column: int
+    within: CallSite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call of one of the program's own functions, whose body was written out there.
+
+    Attributes:
+        function: its name.
+        place: where it is called.
+    """
+
+    function: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +100,24 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True)
+class Format:
+    """``target = f"..."``: the text of `parts`, one after the other, for a `Print` to write.
+
+    Attributes:
+        parts: slots, each with its format specification; that of literal text is empty.
+    """
+
+    place: Place
+    target: int
+    parts: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bind:
-    """``name = slot``: no computation. Tells the engine which names a value had, in program order."""
+    """``name = slot``: no computation. Tells the engine which names a value had, in program order.
+
+    The name is empty where a function's own name, which is gone after the call, is bound.
+    """
 
     place: Place
     name: str
@@ -91,7 +132,38 @@ class SetTracking:
     enabled: bool
 
 
-Instruction = Call | Build | BuildSlice | Unpack | Print | Bind | SetTracking
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Instructions that run or do not run together, and the slot of the value that they are run for."""
+
+    instructions: tuple[Instruction, ...]
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """``target = if_true if condition else if_false``: only one of the two blocks runs.
+
+    The condition must be a plain number. Of the slots that a block writes, none is read outside of it.
+    """
+
+    place: Place
+    target: int
+    condition: int
+    if_true: Block
+    if_false: Block
+
+
+Instruction = Call | Build | BuildSlice | Unpack | Format | Print | Bind | SetTracking | Choose
+
+
+def every(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
+    """Gives instructions, those within choices included."""
+    for instruction in instructions:
+        yield instruction
+        if isinstance(instruction, Choose):
+            yield from every(instruction.if_true.instructions)
+            yield from every(instruction.if_false.instructions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +182,7 @@ class Program:
         ops: keys of the op table that are called, in order of first use.
         calls_backward: whether it calls `backward` itself.
         prints: whether it prints.
-        statement_count: number of statements.
+        statement_count: number of statements in the text, those of functions and loops counted once.
         input_places: where each of the inputs is read first.
     """
 

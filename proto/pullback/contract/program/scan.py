@@ -2,8 +2,9 @@
 
 Strategy: the parser is C code that nests on the C stack, and it rewrites identifiers (NFKC), so it is only given text
 whose size and nesting are bounded and whose code is ASCII. For that, the scan must agree with Python's tokenizer about
-where strings and comments are. It does for strings without a prefix; prefixed ones are refused here, f-strings with the
-code inside them among them. A string that Python would find open ends the tokenizer's work, and with it the parser's.
+where strings and comments are. It does for strings without a prefix, and for f-strings whose fields hold neither
+quotes nor backslashes nor fields: those end at the same place whether a tokenizer looks into the fields or not. Other
+prefixes are refused. A string that Python would find open ends the tokenizer's work, and with it the parser's.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from pullback.contract.program.diagnose import LINE_END, code_point, exceeded, fault, shown
+from pullback.contract.program.fields import fields, place_of
 from pullback.contract.program.ir import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pullback.contract.errors import ProgramError
     from pullback.contract.limits import Limits
 
@@ -28,15 +32,20 @@ _SHALLOW_INDENT_CHARS = 20
 
 _INDENTED = re.compile(rf"(?:^|[\r\n])[ \t]{{{_SHALLOW_INDENT_CHARS + 1}}}")
 
+_STRING = r"""
+    (?: '''(?:[^\\']|\\.|'(?!''))*(?:''')? | \"\"\"(?:[^\\"]|\\.|"(?!""))*(?:\"\"\")?
+        | '(?:[^'\\\r\n]|\\\r\n|\\.)*'? | "(?:[^"\\\r\n]|\\\r\n|\\.)*"? )
+"""
+
 _TOKEN = re.compile(
-    r"""
+    rf"""
     (?P<comment>\#[^\r\n]*)
-    | (?P<string>'''(?:[^\\']|\\.|'(?!''))*(?:''')? | \"\"\"(?:[^\\"]|\\.|"(?!""))*(?:\"\"\")?
-        | '(?:[^'\\\r\n]|\\\r\n|\\.)*'? | "(?:[^"\\\r\n]|\\\r\n|\\.)*"?)
+    | (?P<string>{_STRING})
+    | (?P<formatted>[fF]{_STRING})
     | (?P<number>[0-9][A-Za-z0-9_]*)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<open>[(\[{])
-    | (?P<close>[)\]}])
+    | (?P<open>[(\[{{])
+    | (?P<close>[)\]}}])
     | (?P<newline>\r\n|\r|\n)
     | (?P<foreign>[^\x00-\x7f])
     """,
@@ -98,7 +107,7 @@ def check_text(source: str, place: Place, text: str) -> None:
 
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.program_bytes:
-        raise exceeded(limits.program_bytes, size, "bytes of source text", name="program_bytes")
+        raise exceeded(limits.program_bytes, size, "bytes of source text")
 
 
 def _check_characters(source: str) -> None:
@@ -124,16 +133,14 @@ def _described(character: str) -> str:
 
 def _scan_tokens(source: str, limits: Limits) -> bool:
     depth = deepest = start = longest = atoms = 0
-    for match in _TOKEN.finditer(source):
+    for match in _tokens(source):
         kind = match.lastgroup
         if kind == "open":
             depth += 1
             deepest = max(deepest, depth)
             if depth > limits.bracket_depth:
-                place = _place(source, match.start())
-                raise exceeded(
-                    limits.bracket_depth, depth, "brackets are open here", place, name="bracket_depth"
-                )
+                place = place_of(source, match.start())
+                raise exceeded(limits.bracket_depth, depth, "brackets are open here", place, source)
         elif kind == "close":
             # Below zero the brackets do not match, which the parser reports.
             depth = max(0, depth - 1)
@@ -145,17 +152,21 @@ def _scan_tokens(source: str, limits: Limits) -> bool:
             atoms += 1
             if atoms > limits.tree_nodes:
                 # Each will be a node; parsing them all first would take half a second.
-                raise exceeded(
-                    limits.tree_nodes,
-                    atoms,
-                    "names, numbers and strings",
-                    _place(source, match.start()),
-                    name="tree_nodes",
-                )
+                place = place_of(source, match.start())
+                raise exceeded(limits.tree_nodes, atoms, "names, numbers and strings", place, source)
     longest = max(longest, len(source) - start)
     return (
         deepest <= _SHALLOW_BRACKETS and longest <= _SHALLOW_STATEMENT_CHARS and not _INDENTED.search(source)
     )
+
+
+def _tokens(source: str) -> Iterator[re.Match[str]]:
+    """Gives the tokens of the text; behind each f-string, those in its fields."""
+    for match in _TOKEN.finditer(source):
+        yield match
+        if match.lastgroup == "formatted":
+            for start, end in fields(source, match.start(), match.end()):
+                yield from _TOKEN.finditer(source, start, end)
 
 
 def _check_token(source: str, match: re.Match[str]) -> None:
@@ -166,9 +177,9 @@ def _check_token(source: str, match: re.Match[str]) -> None:
         raise _token_fault(
             source, match, f"the character {code_point(text)} is not ASCII; names and operators are"
         )
-    if kind == "string" and not _CLOSED.fullmatch(text):
+    if kind in ("string", "formatted") and not _CLOSED.fullmatch(text[kind == "formatted" :]):
         raise _token_fault(source, match, "the string that begins here is not closed")
-    if kind == "string" and not _ESCAPES.fullmatch(text):
+    if kind in ("string", "formatted") and not _ESCAPES.fullmatch(text):
         raise _token_fault(
             source, match, "the string has an escape sequence that Python does not know; write \\\\"
         )
@@ -179,9 +190,4 @@ def _check_token(source: str, match: re.Match[str]) -> None:
 
 
 def _token_fault(source: str, match: re.Match[str], message: str) -> ProgramError:
-    return fault(source, _place(source, match.start()), message)
-
-
-def _place(source: str, index: int) -> Place:
-    before = LINE_END.split(source[:index])
-    return Place(len(before), len(before[-1]) + 1)
+    return fault(source, place_of(source, match.start()), message)

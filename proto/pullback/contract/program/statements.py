@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import ast
+from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pullback.contract.program import calls
+from pullback.contract.program import calls, loops, prints
+from pullback.contract.program.budget import Budget
 from pullback.contract.program.builder import BACKWARD_OPS, Builder
+from pullback.contract.program.definitions import Calls, Definitions
 from pullback.contract.program.diagnose import shown
-from pullback.contract.program.expressions import Expressions
+from pullback.contract.program.expressions import Context, Expressions
+from pullback.contract.program.functions import bound_names
 from pullback.contract.program.ir import SetTracking, Unpack
 from pullback.contract.program.names import CONSTANTS, ROOTS, similar, valid_name
 from pullback.contract.program.ops import OPS
+from pullback.contract.program.scopes import Names, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from pullback.contract.limits import Limits
+    from pullback.contract.program.functions import Function
     from pullback.contract.program.ir import Program
     from pullback.contract.program.source import Source
+    from pullback.contract.program.syntax import Tree
 
 #: The name under which the value of a last bare expression is returned.
 RESULT = "result"
+
+#: ``x.grad = None``, as an op on the tensor that owns the gradient.
+CLEAR_GRAD = "Tensor.grad.clear"
 
 # What may stand as a statement of its own, because it does something.
 _EFFECTS = BACKWARD_OPS | {
@@ -45,27 +55,87 @@ _IMPORTS = frozenset(
 _MODULES = frozenset({*ROOTS.values(), "torch.nn"})
 
 
+class Exit(Enum):
+    """Why a block ended before its last statement."""
+
+    BREAK = auto()
+    CONTINUE = auto()
+    RETURN = auto()
+
+
 class Statements:
-    """Compiles the statements of one program, in order."""
+    """Compiles the statements of one program, in order.
+
+    Loops turn and functions are entered here, while the program is compiled: what `break`, `continue` and `return` do
+    is decided by then, and leaves no trace in the instructions.
+    """
 
     def __init__(self, source: Source, limits: Limits, inputs: Collection[str] | None) -> None:
         self._source = source
         self._limits = limits
         self._builder = Builder()
-        self._expressions = Expressions(source, limits, self._builder, inputs)
+        self._names = Names(source, self._builder)
+        self._definitions = Definitions(source, limits, self._names)
+        self._budget = Budget(source, limits, self._definitions.body_of)
+        functions = self._definitions.functions
+        context = Context(source, limits, self._builder, self._names, self._budget, functions, inputs)
+        self._expressions = Expressions(context, self)
         self._tracking = True
-        self._count = 0
         self._prints = False
         self._result: str | None = None
+        self._loops = 0
+        self._calls = Calls(source, limits)
+        self._returned: int | None = None
 
-    def compile(self, tree: ast.Module) -> Program:
+    def compile(self, tree: Tree) -> Program:
         """Compiles a tree that holds only nodes of the language."""
+        self._calls.depths = tree.call_depths
         for statement in tree.body:
-            self._statement(statement, last=statement is tree.body[-1])
-        return self._builder.program(self._source.text, self._result, self._count, prints=self._prints)
+            if not self._definitions.define(statement, self._expressions):
+                self._statement(statement, last=statement is tree.body[-1])
+        return self._builder.program(
+            self._source.text, self._result, tree.statement_count, prints=self._prints
+        )
 
-    def _statement(self, node: ast.stmt, *, last: bool = False) -> None:
-        self._count += 1
+    def write_out(self, node: ast.Call, function: Function, values: Mapping[str, int]) -> int:
+        """Writes a function out where it is called, and returns the slot of what it returns.
+
+        Raises:
+            ProgramError: it calls itself, or one of its statements is wrong.
+            LimitExceeded: the program becomes too big.
+        """
+        self._budget.foresee_call(node, function.name)
+        outer = self._names.scope, self._source.within, self._loops, self._returned
+        with self._calls.entered(node, function):
+            self._names.scope = Scope(None, function.own_names)
+            self._names.scope.slots.update(values)
+            self._loops, self._returned = 0, None
+            if isinstance(function.body, ast.expr):
+                self._budget.charge(function.body)
+                value = self._expressions.compile(function.body)
+            else:
+                self._block(function.body)
+                value = self._builder.constant(None) if self._returned is None else self._returned
+        self._names.scope, self._source.within, self._loops, self._returned = outer
+        return value
+
+    def bind(self, target: ast.expr, slot: int) -> None:
+        """Gives names their values: one, or those of a tuple that is unpacked.
+
+        Raises:
+            ProgramError: something that is not a name, or one that cannot be assigned.
+        """
+        self._bind(target, slot, is_result=False)
+
+    def _block(self, body: Sequence[ast.stmt]) -> Exit | None:
+        for statement in body:
+            reason = self._statement(statement)
+            if reason is not None:
+                return reason
+        return None
+
+    def _statement(self, node: ast.stmt, *, last: bool = False) -> Exit | None:  # noqa: C901, PLR0912 - one case each
+        self._budget.charge(node)
         match node:
             case ast.Expr():
                 self._expression(node.value, last=last)
@@ -74,29 +144,85 @@ class Statements:
             case ast.AugAssign():
                 self._augmented(node)
             case ast.With():
-                self._with(node)
+                return self._with(node)
+            case ast.For():
+                return self._for(node)
+            case ast.If():
+                is_true = loops.known_truth(self._expressions, node.test)
+                return self._block(node.body if is_true else node.orelse)
+            case ast.Return():
+                return self._return(node)
+            case ast.Break() | ast.Continue():
+                if not self._loops:
+                    raise self._source.fault(node, "there is no loop around it to leave or to continue")
+                return Exit.BREAK if isinstance(node, ast.Break) else Exit.CONTINUE
+            case ast.FunctionDef():
+                raise self._source.fault(node, "a function is defined at the top level, not within a block")
+            case ast.Import() | ast.ImportFrom() if self._names.scope:
+                raise self._source.fault(node, "an import stands outside of functions")
             case ast.Import():
                 self._import(node)
             case ast.ImportFrom():
                 self._import_from(node)
+        return None
 
     def _expression(self, node: ast.expr, *, last: bool) -> None:
         match node:
             case ast.Constant(value=str()):
                 return  # a docstring
-            case ast.Call() if calls.is_print(node):
+            case ast.Call() if prints.is_print(node):
                 self._prints = True
-                calls.compile_print(self._expressions, node)
+                prints.compile_print(self._expressions, node)
                 return
-            case ast.Call() if calls.callee(self._expressions, node)[0] in _EFFECTS:
+            case ast.Call() if calls.own_function(self._expressions, node) and not last:
+                self._expressions.compile(node)
+                return
+            case ast.Call() if (
+                not calls.own_function(self._expressions, node)
+                and calls.callee(self._expressions, node)[0] in _EFFECTS
+            ):
                 self._expressions.compile(node)
                 return
         if not last:
             raise self._source.fault(node, "the value of this expression is not used; assign it to a name")
-        self._builder.bind(self._source.place(node), RESULT, self._expressions.compile(node))
+        value = self._expressions.compile(node)
+        if self._builder.is_none(value):
+            return  # a function that returns nothing, called for its effect
+        self._builder.bind(self._source.place(node), RESULT, value)
         self._result = RESULT
 
+    def _return(self, node: ast.Return) -> Exit:
+        if self._names.scope is None:
+            raise self._source.fault(
+                node, "`return` stands in functions only; what a program returns is the value it makes last"
+            )
+        value = node.value or ast.copy_location(ast.Constant(None), node)
+        self._returned = self._expressions.compile(value)
+        return Exit.RETURN
+
+    def _for(self, node: ast.For) -> Exit | None:
+        is_outermost = self._names.scope is None and not self._loops
+        given = loops.turns(self._expressions, node.iter)
+        times = min(1, given.number) if self._budget.may_leave(node.body) else given.number
+        known = self._names.known() if is_outermost else {}
+        for name in bound_names([node]) if known else ():
+            known.pop(name, None)
+        self._budget.foresee(node, times, node.body, known)
+        self._loops += 1
+        reason = None
+        for item in given.items:
+            loops.bind_item(self._expressions, node.target, item, self.bind)
+            reason = self._block(node.body)
+            if reason in (Exit.BREAK, Exit.RETURN):
+                break
+        self._loops -= 1
+        if reason is Exit.RETURN:
+            return reason
+        return None if reason is Exit.BREAK else self._block(node.orelse)
+
     def _assign(self, node: ast.Assign) -> None:
+        if self._clears_gradient(node):
+            return
         if len(node.targets) == 1 and self._assign_pairs(node.targets[0], node.value):
             return
         value = self._expressions.compile(node.value)
@@ -118,25 +244,48 @@ class Statements:
             self._bind(name, slot)
         return True
 
-    def _bind(self, target: ast.expr, slot: int) -> None:
+    def _clears_gradient(self, node: ast.Assign) -> bool:
+        """Compiles ``x.grad = None``; says whether the assignment had that form."""
+        match node:
+            case ast.Assign(targets=[ast.Attribute(attr="grad") as target], value=ast.Constant(value=None)):
+                owner = self._expressions.compile(target.value)
+                self._builder.call(self._source.place(node), CLEAR_GRAD, [owner])
+                return True
+        return False
+
+    def _bind(self, target: ast.expr, slot: int, *, is_result: bool = True) -> None:
         match target:
             case ast.Name(id=name):
                 self._check_target(target, name)
-                self._builder.bind(self._source.place(target), name, slot)
-                self._result = name
+                if self._names.bind(target, slot) and is_result:
+                    self._result = name
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 self._expressions.check_count(target, len(items))
-                slots = tuple(self._builder.slot() for _ in items)
-                self._builder.emit(Unpack(self._source.place(target), slot, slots))
-                for item, part in zip(items, slots, strict=True):
-                    self._bind(item, part)
+                for item, part in zip(items, self._parts(target, slot, len(items)), strict=True):
+                    self._bind(item, part, is_result=is_result)
             case ast.Attribute(attr="requires_grad"):
                 raise self._source.fault(
                     target, "attributes cannot be assigned; write x.requires_grad_(True)"
                 )
+            case ast.Attribute(attr="grad"):
+                raise self._source.fault(target, "a gradient can only be cleared: x.grad = None")
+            case ast.Subscript():
+                raise self._source.fault(
+                    target,
+                    "elements cannot be assigned, only names can; write torch.where or x.index_fill(...)",
+                )
             case _:
-                kind = "attributes" if isinstance(target, ast.Attribute) else "elements"
-                raise self._source.fault(target, f"{kind} cannot be assigned, only names can")
+                raise self._source.fault(target, "attributes cannot be assigned, only names can")
+
+    def _parts(self, target: ast.expr, slot: int, wanted: int) -> tuple[int, ...]:
+        known = self._builder.items(slot)
+        if known is not None and len(known) == wanted:
+            return known
+        slots = tuple(self._builder.slot() for _ in range(wanted))
+        self._builder.emit(Unpack(self._source.place(target), slot, slots))
+        if slot in self._builder.tensors:
+            self._builder.tensors.update(slots)
+        return slots
 
     def _check_target(self, node: ast.expr, name: str) -> None:
         if name == "_":
@@ -144,6 +293,8 @@ class Statements:
         reason = valid_name(name, self._limits)
         if name in self._expressions.imported:
             reason = "is an imported function"
+        if name in self._expressions.functions and not self._names.is_own(name):
+            reason = "is a function of the program"
         if reason is not None:
             raise self._source.fault(node, f"{shown(name)} cannot be assigned: it {reason}")
 
@@ -155,21 +306,27 @@ class Statements:
         value = ast.copy_location(ast.BinOp(name, node.op, node.value), node)
         self._bind(node.target, self._expressions.compile(value))
 
-    def _with(self, node: ast.With) -> None:
+    def _with(self, node: ast.With) -> Exit | None:
+        enabled = None
         match node.items:
             case [ast.withitem(context_expr=ast.Call(args=[], keywords=[]) as call, optional_vars=None)]:
-                key = self._expressions.dotted(call.func)
-            case _:
-                key = None
-        if key is None or key not in _TRACKING:
-            raise self._source.fault(node, "the language has `with torch.no_grad():` and no other `with`")
+                enabled = _TRACKING.get(self._expressions.dotted(call.func) or "")
+            case [ast.withitem(context_expr=ast.Call(args=[mode], keywords=[]) as call, optional_vars=None)]:
+                if self._expressions.dotted(call.func) == "torch.set_grad_enabled":
+                    enabled = loops.known_truth(self._expressions, mode)
+        if enabled is None:
+            raise self._source.fault(
+                node,
+                "the language has `with torch.no_grad():`, `with torch.enable_grad():`, `with "
+                "torch.set_grad_enabled(True):`, and no other `with`",
+            )
         place = self._source.place(node)
-        before, self._tracking = self._tracking, _TRACKING[key]
+        before, self._tracking = self._tracking, enabled
         self._builder.emit(SetTracking(place, self._tracking))
-        for statement in node.body:
-            self._statement(statement)
+        reason = self._block(node.body)
         self._tracking = before
         self._builder.emit(SetTracking(place, before))
+        return reason
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -195,7 +352,8 @@ class Statements:
     def _import_name(self, alias: ast.alias, key: str, name: str) -> None:
         if key not in OPS and key not in CONSTANTS:
             raise self._source.fault(alias, f"{shown(key)} is not part of the language", similar(key))
-        reason = "has a value already" if name in self._builder.names else valid_name(name, self._limits)
+        is_taken = name in self._builder.names or name in self._expressions.functions
+        reason = "has a value already" if is_taken else valid_name(name, self._limits)
         if reason is not None and f"builtins.{name}" not in OPS:
             raise self._source.fault(alias, f"{shown(name)} cannot be imported: it {reason}")
         self._expressions.imported[name] = key

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pullback.contract.errors import ProgramError
-from pullback.contract.program.diagnose import LINE_END, exceeded, fault
+from pullback.contract.program.diagnose import LINE_END, fault
 from pullback.contract.program.ir import Place
 from pullback.contract.program.scan import scan
 from pullback.contract.program.source import Placed, Source
 
 if TYPE_CHECKING:
-    from pullback.contract.errors import LimitExceeded
+    from collections.abc import Mapping
+
     from pullback.contract.limits import Limits
 
 # Stack of a thread that parses a deep text, in bytes. The parser gives up after 6,000 nested rules, and the texts
@@ -24,36 +25,21 @@ _STACK_BYTES = 64 * 2**20
 # `threading.stack_size` is one setting for the whole process.
 _STACK_LOCK = threading.Lock()
 
-_MARK_KINDS = (ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)
+_MARK_KINDS = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context)
 
 #: The nodes of the language. Everything else is refused, nodes of future Pythons included.
 ALLOWED_NODES: frozenset[type[ast.AST]] = frozenset(
     {
-        *(
-            ast.Module,
-            ast.Expr,
-            ast.Assign,
-            ast.AugAssign,
-            ast.With,
-            ast.withitem,
-            ast.Import,
-            ast.ImportFrom,
-            ast.alias,
-        ),
-        *(
-            ast.Name,
-            ast.Load,
-            ast.Store,
-            ast.Constant,
-            ast.Attribute,
-            ast.Call,
-            ast.keyword,
-            ast.Tuple,
-            ast.List,
-        ),
+        *(ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.With, ast.withitem, ast.Pass),
+        *(ast.Import, ast.ImportFrom, ast.alias),
+        *(ast.For, ast.Break, ast.Continue, ast.If, ast.FunctionDef, ast.Return),
+        *(ast.Lambda, ast.arguments, ast.arg, ast.IfExp, ast.ListComp, ast.comprehension),
+        *(ast.Name, ast.Load, ast.Store, ast.Constant, ast.Attribute, ast.Call, ast.keyword),
+        *(ast.Tuple, ast.List, ast.JoinedStr, ast.FormattedValue),
         *(ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.Compare, ast.UAdd, ast.USub, ast.Invert),
         *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult),
         *(ast.BitAnd, ast.BitOr, ast.BitXor, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE),
+        *(ast.BoolOp, ast.And, ast.Or, ast.Not, ast.Is, ast.IsNot),
     }
 )
 
@@ -62,42 +48,56 @@ _MARKS = frozenset(kind for kind in ALLOWED_NODES if issubclass(kind, _MARK_KIND
 
 # What a refused node is called, and what to write in its place.
 _REFUSED = {
-    "AnnAssign": "annotations",
+    "AnnAssign": "annotations; write the assignment alone",
     "Assert": "`assert`",
+    "AsyncFor": "`async`",
+    "AsyncFunctionDef": "`async`; write def",
+    "AsyncWith": "`async`",
     "Await": "`await`",
-    "BoolOp": "`and` and `or`; write & and | between comparisons in brackets",
-    "ClassDef": "classes",
-    "Delete": "`del`",
-    "Dict": "dictionaries",
-    "DictComp": "comprehensions",
-    "For": "loops; write the statements out",
-    "FunctionDef": "function definitions; write the statements out",
-    "GeneratorExp": "comprehensions",
-    "If": "`if`; write torch.where",
-    "IfExp": "conditional expressions; write torch.where",
+    "ClassDef": "classes; write functions, with tensors for their parameters",
+    "Delete": "`del`; a value is let go after its last use",
+    "Dict": "dictionaries; write a tuple, or a name for each value",
+    "DictComp": "dictionaries; write a list",
+    "GeneratorExp": "generators; write a list, as in torch.stack([f(i) for i in range(3)])",
+    "Global": "`global`; return the value and assign it where the function is called",
     "In": "`in`",
-    "Is": "`is`",
-    "IsNot": "`is not`",
-    "JoinedStr": 'f-strings; write print("x =", x)',
-    "LShift": "shifts",
-    "Lambda": "`lambda`",
-    "ListComp": "comprehensions; write the items out",
+    "LShift": "shifts; write 2**n",
+    "Match": "`match`",
     "NamedExpr": "`:=`; write an assignment",
-    "Not": "`not`; write torch.logical_not",
+    "Nonlocal": "`nonlocal`",
     "NotIn": "`not in`",
-    "Pass": "`pass`",
-    "RShift": "shifts",
+    "RShift": "shifts; write // 2**n",
     "Raise": "`raise`",
-    "Return": "`return`; write an assignment",
     "Set": "sets",
-    "SetComp": "comprehensions",
+    "SetComp": "sets; write a list",
     "Starred": "`*` before an argument or a name",
     "Try": "`try`",
-    "While": "loops; write the statements out",
+    "TryStar": "`try`",
+    "While": "`while` loops; write `for i in range(n):`, whose number of turns is known beforehand",
+    "Yield": "`yield`",
+    "YieldFrom": "`yield`",
 }
 
 
-def parse(source: Source, limits: Limits) -> ast.Module:
+# What is counted in a tree.
+_SIZES = ("levels of nesting; split the expression", "nodes in the syntax tree", "statements")
+
+
+class Tree(NamedTuple):
+    """A syntax tree of the language.
+
+    Attributes:
+        body: its statements.
+        statement_count: how many there are, nested ones included.
+        call_depths: how deep in the tree each call by a bare name is.
+    """
+
+    body: list[ast.stmt]
+    statement_count: int
+    call_depths: Mapping[ast.Call, int]
+
+
+def parse(source: Source, limits: Limits) -> Tree:
     """Parses the text of a program.
 
     Raises:
@@ -106,8 +106,7 @@ def parse(source: Source, limits: Limits) -> ast.Module:
     """
     shallow = scan(source.text, limits)
     tree = _parse(source.text) if shallow else _parse_on_big_stack(source.text)
-    _check_tree(source, tree, limits)
-    return tree
+    return _check_tree(source, tree, limits)
 
 
 def _parse(source: str) -> ast.Module:
@@ -151,9 +150,10 @@ def _parse_on_big_stack(source: str) -> ast.Module:
     return result
 
 
-def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> None:
+def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> Tree:
     """Walks the tree without recursion: it may be deeper than Python's own limit."""
     count = statements = 0
+    call_depths: dict[ast.Call, int] = {}
     # A node, its depth, and the nearest node around it that has a place.
     stack: list[tuple[ast.AST, int, Placed | None]] = [(tree, 0, None)]
     while stack:
@@ -167,24 +167,22 @@ def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> None:
             place = source.place(near) if near else Place(1, 1)
             raise fault(source.text, place, f"the language has no {_refused(node)}")
         statements += isinstance(node, ast.stmt)
-        if near and (
-            depth > limits.tree_depth or count > limits.tree_nodes or statements > limits.statements
-        ):
-            raise _too_big(source.place(near), depth, count, statements, limits)
+        if near:
+            _check_size(source, near, (depth, count, statements), limits)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            call_depths[node] = depth
         # Reversed, so that the first fault in the text is the one reported.
         stack += [(child, depth + 1, near) for child in ast.iter_child_nodes(node)][::-1]
+    return Tree(tree.body, statements, call_depths)
 
 
-def _too_big(place: Place, depth: int, count: int, statements: int, limits: Limits) -> LimitExceeded:
-    if depth > limits.tree_depth:
-        return exceeded(
-            limits.tree_depth, depth, "levels of nesting; split the expression", place, name="tree_depth"
-        )
-    if count > limits.tree_nodes:
-        return exceeded(limits.tree_nodes, count, "nodes in the syntax tree", place, name="tree_nodes")
-    return exceeded(limits.statements, statements, "statements", place, name="statements")
+def _check_size(source: Source, near: Placed, sizes: tuple[int, int, int], limits: Limits) -> None:
+    bounds = limits.tree_depth, limits.tree_nodes, limits.statements
+    for size, bound, what in zip(sizes, bounds, _SIZES, strict=True):
+        if size > bound:
+            raise source.exceeded(near, bound, size, what)
 
 
 def _refused(node: ast.AST) -> str:
     name = type(node).__name__
-    return _REFUSED.get(name.removeprefix("Async"), f"syntax of the kind {name}")
+    return _REFUSED.get(name, f"syntax of the kind {name}")

@@ -27,9 +27,14 @@ def _zero_grad(tensor: torch.Tensor) -> torch.Tensor:
     return gradient.zero_()
 
 
+def _clear_grad(tensor: torch.Tensor) -> None:
+    tensor.grad = None
+
+
 AUTOGRAD: Mapping[str, Binding] = {
     "Tensor.backward": torch.Tensor.backward,
     "Tensor.grad": _grad,
+    "Tensor.grad.clear": _clear_grad,
     "Tensor.grad.zero_": _zero_grad,
     "Tensor.grad_fn": operator.attrgetter("grad_fn"),
     "Tensor.is_leaf": operator.attrgetter("is_leaf"),

@@ -34,5 +34,6 @@ AUTOGRAD = [
     ),
     *rows("Tensor", "grad"),
     # x.grad.zero_() as one op whose receiver is x: no other method changes a tensor in place.
-    *rows("Tensor.grad", "zero_(input)", differentiable=False),
+    # x.grad = None is one as well.
+    *rows("Tensor.grad", "zero_(input)\nclear(input)", differentiable=False),
 ]
