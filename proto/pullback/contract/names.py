@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 from pullback.v1 import evaluation_pb2
 
@@ -26,6 +27,31 @@ GROUP = "drains"
 
 #: The Celery task by which a worker takes a lane.
 DRAIN_TASK = "pullback.drain"
+
+
+#: Bytes of a tenant's tag and of a program's.
+TENANT_BYTES = 8
+PROGRAM_BYTES = 16
+
+#: Whose every job is, as long as a call brings nothing that says who it comes from.
+PUBLIC = "public"
+
+
+def tenant_tag(tenant: str) -> bytes:
+    """Gives what tells a tenant's jobs from another's where its name would be too long: the lane, and the worker."""
+    return blake2b(tenant.encode(), digest_size=TENANT_BYTES).digest()
+
+
+def program_tag(tenant: bytes, program: str) -> bytes:
+    """Gives what a tenant's program is known by once it crashed.
+
+    The tenant is part of it: a program that is well-known and crashes on one tenant's values stays open to others.
+
+    Args:
+        tenant: the tenant's tag.
+        program: the source text.
+    """
+    return blake2b(tenant + program.encode(), digest_size=PROGRAM_BYTES).digest()
 
 
 def lane_key(device: str, priority: str = INTERACTIVE) -> str:
@@ -66,6 +92,15 @@ def nodes_key(device: str) -> str:
 def cancels_key(drain: str) -> str:
     """Names the Redis list of the jobs that a drain holds and nobody waits for any more."""
     return f"{PREFIX}cancels:{drain}"
+
+
+#: The sorted set of the programs that are refused for having crashed, by tag, scored by when that ends.
+QUARANTINE = f"{PREFIX}quarantine"
+
+
+def crashes_key(tag: bytes) -> str:
+    """Names the Redis string that counts a program's crashes."""
+    return f"{PREFIX}crashes:{tag.hex()}"
 
 
 #: The Redis string that names the gateway whose sweeper works at the moment.

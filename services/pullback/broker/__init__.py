@@ -6,6 +6,7 @@ from pullback.broker.connect import celery_url, connect, connect_async
 from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
 from pullback.broker.pipe import Pipe
+from pullback.broker.quarantine import CrashCounter, Quarantine, look_at_quarantine, look_for_worker
 from pullback.broker.results import ResultReader
 from pullback.broker.room import is_durable, is_full
 from pullback.broker.slots import Heard, Slot
@@ -18,6 +19,7 @@ __all__ = [
     "Accepted",
     "Acceptor",
     "Answer",
+    "CrashCounter",
     "FinishedJob",
     "Heard",
     "Known",
@@ -25,6 +27,7 @@ __all__ = [
     "Line",
     "NewJob",
     "Pipe",
+    "Quarantine",
     "ResultReader",
     "Slot",
     "Sweeper",
@@ -34,5 +37,7 @@ __all__ = [
     "connect_async",
     "is_durable",
     "is_full",
+    "look_at_quarantine",
+    "look_for_worker",
     "new_job",
 ]

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from pullback.contract.names import DEVICE_CLASSES
+from pullback.contract.names import DEVICE_CLASSES, PUBLIC, TENANT_BYTES, tenant_tag
 
 if TYPE_CHECKING:
     from pullback.contract.lifecycle import State
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 16
 
 # How accept.lua has a job in an entry: length of the id, time limit, length of the evaluation, life of the record,
-# number of the class that is wished for, digest.
-_HEAD = Struct(f"<HQIQB{DIGEST_BYTES}s")
+# number of the class that is wished for, digest, tag of the tenant.
+_HEAD = Struct(f"<HQIQB{DIGEST_BYTES}s{TENANT_BYTES}s")
+
+_PUBLIC = tenant_tag(PUBLIC)
 
 # Numbers of the device classes, in the order in which accept.lua gets them.
 _CLASS_NUMBERS = {device: number for number, device in enumerate(DEVICE_CLASSES, start=1)}
@@ -37,6 +39,7 @@ class NewJob(NamedTuple):
         retention_ms: how long its record outlives the time limit.
         digest: tells a repeated request from another one under the same id.
         payload: the serialised `Evaluation`.
+        tenant: the tag of whose it is.
     """
 
     job_id: str
@@ -45,6 +48,7 @@ class NewJob(NamedTuple):
     retention_ms: int
     digest: bytes
     payload: bytes
+    tenant: bytes = _PUBLIC
 
     def packed(self, *, long: bool) -> bytes:
         """Packs the job for an entry of a lane, without its evaluation where that is long."""
@@ -52,7 +56,9 @@ class NewJob(NamedTuple):
         payload = b"" if long else self.payload
         life = self.timeout_ms + self.retention_ms
         return (
-            _HEAD.pack(len(job_id), self.timeout_ms, len(payload), life, self.device, self.digest)
+            _HEAD.pack(
+                len(job_id), self.timeout_ms, len(payload), life, self.device, self.digest, self.tenant
+            )
             + job_id
             + payload
         )
@@ -72,6 +78,7 @@ class TakenJob(NamedTuple):
     accepted_ms: int
     digest: bytes
     payload: bytes
+    tenant: bytes = _PUBLIC
 
 
 def taken_jobs(entry: bytes, fields: list[bytes]) -> list[TakenJob]:
@@ -82,13 +89,14 @@ def taken_jobs(entry: bytes, fields: list[bytes]) -> list[TakenJob]:
     jobs = []
     at = 0
     while at < len(packed):
-        id_length, timeout_ms, length, _, _, digest = _HEAD.unpack_from(packed, at)
+        id_length, timeout_ms, length, _, _, digest, tenant = _HEAD.unpack_from(packed, at)
         begin = at + _HEAD.size
         middle = begin + id_length
         at = middle + length
         job_id = packed[begin:middle].decode()
         payload = packed[middle:at]
-        jobs.append(TakenJob(entry, job_id, tries, accepted_ms + timeout_ms, accepted_ms, digest, payload))
+        deadline_ms = accepted_ms + timeout_ms
+        jobs.append(TakenJob(entry, job_id, tries, deadline_ms, accepted_ms, digest, payload, tenant))
     return jobs
 
 
@@ -101,11 +109,16 @@ class FinishedJob(NamedTuple):
 
 
 def new_job(
-    job_id: str, evaluation: evaluation_pb2.Evaluation, *, timeout_ms: int, retention_ms: int
+    job_id: str,
+    evaluation: evaluation_pb2.Evaluation,
+    *,
+    timeout_ms: int,
+    retention_ms: int,
+    tenant: bytes = _PUBLIC,
 ) -> NewJob:
-    """Makes a job of a checked evaluation."""
+    """Makes a job of a checked evaluation; `tenant` is the tag of whose it is."""
     # Deterministic, because maps are otherwise written in any order and the digest would differ between equal requests.
     payload = evaluation.SerializeToString(deterministic=True)
     device = _CLASS_NUMBERS[evaluation.device] if evaluation.device else 0
     digest = blake2b(payload, digest_size=DIGEST_BYTES).digest()
-    return NewJob(job_id, device, timeout_ms, retention_ms, digest, payload)
+    return NewJob(job_id, device, timeout_ms, retention_ms, digest, payload, tenant)

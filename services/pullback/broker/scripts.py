@@ -13,6 +13,8 @@ BEAT = "beat"
 LEAVE = "leave"
 SHARE = "share"
 SWEEP = "sweep"
+CRASH = "crash"
+QUARANTINE = "quarantine"
 
 _INCLUDE = re.compile(r"^-- include (\w+)\.lua$", re.MULTILINE)
 
@@ -23,7 +25,10 @@ def _read(name: str) -> str:
 
 
 # Read when the process starts: one that read them later could run with the scripts of a release that replaced its own.
-_SOURCES = {name: _read(name) for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP)}
+_SOURCES = {
+    name: _read(name)
+    for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP, CRASH, QUARANTINE)
+}
 
 
 def source(name: str) -> str:

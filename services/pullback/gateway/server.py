@@ -14,7 +14,17 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from redis.exceptions import RedisError
 
-from pullback.broker import Acceptor, Pipe, ResultReader, Sweeper, connect_async, is_durable, is_full
+from pullback.broker import (
+    Acceptor,
+    Pipe,
+    Quarantine,
+    ResultReader,
+    Sweeper,
+    connect_async,
+    is_durable,
+    is_full,
+    look_at_quarantine,
+)
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
@@ -34,6 +44,9 @@ log = logging.getLogger(__name__)
 
 # How often Redis is asked for its room, in seconds.
 ROOM_SECONDS = 1.0
+
+# How often the list of programs that are refused is looked at, in seconds.
+QUARANTINE_SECONDS = 1.0
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -73,7 +86,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         desk = Desk(acceptor, max_in_flight=settings.max_in_flight)
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))
-        servicer = GradientServicer(desk, settings, DEFAULT_LIMITS)
+        quarantine = Quarantine()
+        servicer = GradientServicer(desk, quarantine, settings, DEFAULT_LIMITS)
         server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)
@@ -90,6 +104,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             Sweeper(redis, gateway, waker.wake).run(),
             _report_health(checks, reader),
             _watch_room(redis, desk, reader),
+            _watch_quarantine(redis, quarantine),
         ):
             task = loop.create_task(work)
             # None of them returns by itself. A gateway that lost one is half a gateway: better none, and a new one.
@@ -148,6 +163,13 @@ async def _watch_room(redis: Redis, desk: Desk, reader: ResultReader) -> None:
             warned = True
             desk.full = await is_full(redis)
         await asyncio.sleep(ROOM_SECONDS)
+
+
+async def _watch_quarantine(redis: Redis, quarantine: Quarantine) -> None:
+    while True:
+        with suppress(RedisError, OSError):
+            quarantine.learn(await look_at_quarantine(redis))
+        await asyncio.sleep(QUARANTINE_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

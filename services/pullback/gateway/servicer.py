@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
+from pullback.contract.names import PUBLIC, tenant_tag
 from pullback.contract.status import from_status
 from pullback.gateway import boundary
 from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from pullback.broker import NewJob
+    from pullback.broker import NewJob, Quarantine
     from pullback.contract.limits import Limits
     from pullback.gateway.desk import Desk, Outcome
     from pullback.gateway.settings import GatewaySettings
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 REQUESTS_AT_ONCE = 4_096
 
 
+# Whose jobs they are. A call brings no proof of who it comes from yet; what it will bring becomes the tenant here.
+_TENANT = tenant_tag(PUBLIC)
+
 # How long the event loop is kept, in seconds, by the evaluations of one message, before others have a turn.
 TURN_SECONDS = 0.005
 
@@ -39,8 +43,9 @@ TURN_SECONDS = 0.005
 class GradientServicer:
     """Answers calls: checks what came, leaves a ticket at the desk, and waits. `handlers` makes RPCs of its methods."""
 
-    def __init__(self, desk: Desk, settings: GatewaySettings, limits: Limits) -> None:
+    def __init__(self, desk: Desk, quarantine: Quarantine, settings: GatewaySettings, limits: Limits) -> None:
         self._desk = desk
+        self._quarantine = quarantine
         self._most_ms = max(1, int(settings.max_timeout_seconds * 1000))
         self._default_ms = min(max(1, int(settings.default_timeout_seconds * 1000)), self._most_ms)
         self._retention_ms = int(settings.retention_seconds * 1000)
@@ -144,11 +149,13 @@ class GradientServicer:
     def _admit(self, request: pb.EvaluateRequest, job_id: str) -> NewJob:
         evaluation = request.evaluation
         self._checker.check(evaluation)
+        if self._quarantine and (refusal := self._quarantine.refusal(_TENANT, evaluation.program)):
+            raise refusal
         # Not the call's own deadline: another call may join, with more time. gRPC cancels this one when its is over.
         limit = timeout_ms(evaluation, self._default_ms, self._most_ms)
         # Without an id of the caller's nobody can ask for the result again.
         retention = self._retention_ms if request.request_id else 0
-        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=retention)
+        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=retention, tenant=_TENANT)
 
     @boundary.unary
     async def CheckProgram(  # noqa: N802 - the RPC's name

@@ -38,23 +38,25 @@ def ids(taken: Sequence[TakenJob]) -> list[str]:
             st.binary(min_size=16, max_size=16),
             st.binary(max_size=300),
             st.booleans(),
+            st.binary(min_size=8, max_size=8),
         ),
         min_size=1,
         max_size=20,
     )
 )
-def test_what_is_packed_is_read_again(jobs: list[tuple[str, int, bytes, bytes, bool]]) -> None:
+def test_what_is_packed_is_read_again(jobs: list[tuple[str, int, bytes, bytes, bool, bytes]]) -> None:
     """Any jobs, one after the other, come out as they went in; a long one without its evaluation."""
     packed = b"".join(
-        NewJob(job_id, 0, limit, 0, digest, payload).packed(long=long)
-        for job_id, limit, digest, payload, long in jobs
+        NewJob(job_id, 0, limit, 0, digest, payload, tenant).packed(long=long)
+        for job_id, limit, digest, payload, long, tenant in jobs
     )
     taken = taken_jobs(b"1-0", [b"attempt", b"3", b"accepted", b"1000", b"jobs", packed])
     assert [
-        (t.entry, t.job_id, t.attempt, t.accepted_ms, t.deadline_ms, t.digest, t.payload) for t in taken
+        (t.entry, t.job_id, t.attempt, t.accepted_ms, t.deadline_ms, t.digest, t.payload, t.tenant)
+        for t in taken
     ] == [
-        (b"1-0", job_id, 3, 1000, 1000 + limit, digest, b"" if long else payload)
-        for job_id, limit, digest, payload, long in jobs
+        (b"1-0", job_id, 3, 1000, 1000 + limit, digest, b"" if long else payload, tenant)
+        for job_id, limit, digest, payload, long, tenant in jobs
     ]
 
 

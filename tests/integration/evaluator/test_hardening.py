@@ -217,9 +217,9 @@ def test_the_biggest_inputs_that_are_allowed_fit(real: Template) -> None:
 def test_memory_that_neighbours_took_is_no_fault_of_a_job() -> None:
     """Jobs that fit one by one and not all at once are all answered, though not all at once."""
     bytes_each = 8 * 2**20
-    limits = Limits(live_bytes=bytes_each, input_bytes=bytes_each, result_bytes=bytes_each)
+    limits = Limits(live_bytes=5 * bytes_each, input_bytes=bytes_each, result_bytes=bytes_each)
     program = f"y = torch.ones({bytes_each // 4 - 64}) * x\ny.sum().backward()\n"
-    jobs = [job(f"{program}v{number} = 1.0", ["y"], x=np.array(2.0)) for number in range(12)]
+    jobs = [job(f"{program}v{number} = 1.0", ["y"], x=np.array(2.0)) for number in range(24)]
     with (
         Template(device="cpu", worker="here", limits=limits) as template,
         Isolator(lambda: Evaluator.connect(template.address)) as isolator,

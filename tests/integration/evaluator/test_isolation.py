@@ -9,7 +9,7 @@ import pytest
 from pullback.contract.errors import Cancelled, DeadlineExceeded, KernelFault, PullbackError
 from pullback.contract.lifecycle import Event
 from pullback.contract.status import from_status
-from pullback.evaluator import Evaluator, Isolator, Outcome, Template
+from pullback.evaluator import Evaluator, Isolation, Isolator, Outcome, Template
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
@@ -75,3 +75,24 @@ def test_a_job_that_is_cancelled_stops_running(isolator: Isolator, make_job: Mak
         outcomes = running.result()
     assert [outcomes[job.id].event for job in jobs] == [Event.SUCCEED, Event.CANCEL, Event.SUCCEED]
     assert isinstance(error_of(outcomes[gate.program]), Cancelled)
+
+
+@pytest.mark.parametrize(
+    ("isolation", "processes"), [(Isolation.CHILD, 1), (Isolation.TENANT, 2), (Isolation.JOB, 6)]
+)
+def test_each_isolation_makes_its_processes(
+    template: Template, make_job: MakeJob, isolation: Isolation, processes: int
+) -> None:
+    """Six jobs of two tenants run in one process, in two, or in six."""
+    pids: set[int] = set()
+
+    def connect() -> Evaluator:
+        made = Evaluator.connect(template.address)
+        pids.add(made.pid)
+        return made
+
+    with Isolator(connect, isolation=isolation) as isolator:
+        jobs = [make_job(f"y = {number}")._replace(tenant=b"ab"[number % 2 :][:1]) for number in range(6)]
+        for each in (jobs[:4], jobs[4:]):
+            assert {outcome.event for outcome in run(isolator, each).values()} == {Event.SUCCEED}
+    assert len(pids) == processes

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import signal
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,118 +17,26 @@ from pullback.contract.errors import (
     WorkerLost,
 )
 from pullback.contract.lifecycle import Event
-from pullback.contract.status import from_status
 from pullback.evaluator import (
-    EvaluatorDied,
-    EvaluatorTimedOut,
     EvaluatorUnavailable,
     Isolator,
-    Job,
-    Outcome,
     frames,
     isolate,
 )
-from pullback.evaluator.errors import EvaluatorRetired
-from pullback.evaluator.exits import Exit
-from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
-SIGSEGV, SIGKILL = 11, 9
-FOREVER = 10.0**9
-
-
-@dataclass
-class World:
-    """A clock, and what each job does to an evaluator: how long it takes, and with which exit code it ends it."""
-
-    now: float = 1_000.0
-    seconds: dict[str, float] = field(default_factory=dict)
-    crashes: dict[str, int] = field(default_factory=dict)
-    starves: set[str] = field(default_factory=set)
-    retires: set[str] = field(default_factory=set)
-    last_words: str = ""
-    on_start: Callable[[Sequence[str]], object] = lambda _: None
-    on_finish: Callable[[], object] = lambda: None
-    batches: list[tuple[str, ...]] = field(default_factory=list)
-    connections: int = 0
-
-    def connect(self) -> FakeEvaluator:
-        """Makes a new evaluator."""
-        self.connections += 1
-        return FakeEvaluator(self)
-
-    def job(self, name: str, *, left: float = 60.0, deaths: int = 0, size: int = 0) -> Job:
-        """A job with so many seconds left."""
-        return Job(name, bytes(size), 0, round((self.now + left) * 1_000), deaths)
-
-    def run(self, jobs: Iterable[Job]) -> dict[str, Outcome]:
-        """Runs jobs to their ends, and gives the outcomes by job."""
-        with Isolator(self.connect, lambda: self.now) as isolator:
-            return collect(isolator.run(list(jobs)))
-
-
-class FakeEvaluator:
-    """Takes the world's time instead of computing."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.alive = True
-        self.retired = False
-
-    def evaluate(self, jobs: Sequence[Job], *, timeout: float | None = None) -> list[Outcome]:
-        """Works job by job until the time is over, one crashes, or somebody kills."""
-        assert self.alive
-        assert timeout is not None
-        ids = [job.id for job in jobs]
-        if self.retired:
-            self.alive = False
-            raise EvaluatorRetired(Exit.RETIRED)
-        self.world.batches.append(tuple(ids))
-        self.world.on_start(ids)
-        end = self.world.now + timeout
-        for name in ids:
-            self.world.now += self.world.seconds.get(name, 0.001)
-            if not self.alive:
-                raise EvaluatorDied(None)
-            if self.world.now > end:
-                self.world.now = end
-                self.alive = False
-                raise EvaluatorTimedOut
-            if name in self.world.crashes:
-                self.alive = False
-                raise EvaluatorDied(self.world.crashes[name], self.world.last_words)
-        self.world.on_finish()
-        self.retired = not self.world.retires.isdisjoint(ids)
-        hungry = self.world.starves if len(ids) > 1 else ()
-        return [Outcome(name, Event.LOSE if name in hungry else Event.SUCCEED, b"") for name in ids]
-
-    def kill(self) -> None:
-        """Has the evaluator die at its next step."""
-        self.alive = False
-
-    def close(self) -> None:
-        """Kills."""
-        self.kill()
-
-
-def collect(groups: Iterable[list[Outcome]]) -> dict[str, Outcome]:
-    """Puts outcomes into a table, and sees to it that each job has one only."""
-    outcomes = [outcome for group in groups for outcome in group]
-    table = {outcome.job_id: outcome for outcome in outcomes}
-    assert len(table) == len(outcomes)
-    return table
-
-
-def events(outcomes: dict[str, Outcome]) -> dict[str, Event]:
-    """Gives the jobs' events."""
-    return {name: outcome.event for name, outcome in outcomes.items()}
-
-
-def error_of(outcome: Outcome) -> PullbackError | None:
-    """Reads an outcome's error as a client would."""
-    return from_status(gradient_pb2.EvaluateOutcome.FromString(outcome.message).error)
+from tests.unit.evaluator.world import (
+    FOREVER,
+    SIGKILL,
+    SIGSEGV,
+    FakeEvaluator,
+    World,
+    collect,
+    error_of,
+    events,
+)
 
 
 def test_good_jobs_run_as_one_batch() -> None:
@@ -397,57 +303,3 @@ def test_every_job_has_one_outcome_and_its_own(
         assert outcomes[str(number)] in allowed
     latest = max([left for _, _, left, _ in jobs], default=0)
     assert world.now - begin <= max(latest, 0) + isolate.SLICE_SECONDS + 0.1
-
-
-def test_a_job_that_starves_in_company_runs_alone() -> None:
-    """What found no memory beside others gets the process to itself, and the others keep their answers."""
-    world = World(starves={"b"})
-    assert events(world.run(world.job(name) for name in "abc")) == dict.fromkeys("abc", Event.SUCCEED)
-    assert world.batches == [("a", "b", "c"), ("b",)]
-
-
-def test_jobs_that_meet_a_retired_evaluator_get_another() -> None:
-    """The end of a process that had ended by itself is nobody's fault: its next jobs run once, elsewhere."""
-    world = World(retires={"a"})
-    with Isolator(world.connect, lambda: world.now) as isolator:
-        for name in "ab":
-            assert events(collect(isolator.run([world.job(name)]))) == {name: Event.SUCCEED}
-    assert world.batches == [("a",), ("b",)]
-    assert world.connections == 2
-
-
-@pytest.mark.parametrize(
-    ("exitcode", "last_words", "deaths", "expected"),
-    [
-        (-signal.SIGSEGV, "", 1, KernelFault),
-        (-signal.SIGABRT, "free(): invalid pointer", 1, KernelFault),
-        (
-            -signal.SIGABRT,
-            "terminate called after throwing an instance of 'std::bad_alloc'",
-            1,
-            LimitExceeded,
-        ),
-        (-signal.SIGKILL, "", 1, LimitExceeded),
-        (Exit.OUT_OF_MEMORY, "", 1, LimitExceeded),
-        (-signal.SIGXCPU, "", 0, DeadlineExceeded),
-        (-signal.SIGSYS, "", 0, KernelFault),
-        (Exit.FAILED, "", 1, WorkerLost),
-        (None, "", 1, WorkerLost),
-    ],
-)
-def test_each_death_has_its_error(
-    exitcode: int | None, last_words: str, deaths: int, expected: type[PullbackError]
-) -> None:
-    """How an evaluator ended decides what its job is told."""
-    world = World(crashes={"a": exitcode}, last_words=last_words)  # type: ignore[dict-item]
-    outcome = world.run([world.job("a", deaths=deaths)])["a"]
-    assert outcome.event is (Event.EXPIRE if expected is DeadlineExceeded else Event.FAIL)
-    assert isinstance(error_of(outcome), expected)
-
-
-def test_a_refused_call_raises_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    """A process that the filter ended is in the log, with the job that it ran."""
-    world = World(crashes={"a": -signal.SIGSYS})
-    world.run([world.job("a")])
-    assert "ALARM" in caplog.text
-    assert "job a" in caplog.text

@@ -7,8 +7,9 @@ an `Evaluator` to the template whenever it needs one. Nothing that is imported h
 from pullback.evaluator.errors import EvaluatorDied, EvaluatorError, EvaluatorTimedOut, EvaluatorUnavailable
 from pullback.evaluator.handle import Evaluator
 from pullback.evaluator.isolate import Isolator
-from pullback.evaluator.job import Job, Outcome
+from pullback.evaluator.job import Job, Outcome, error_message
 from pullback.evaluator.launch import Template
+from pullback.evaluator.supply import Isolation
 
 __all__ = [
     "Evaluator",
@@ -16,8 +17,10 @@ __all__ = [
     "EvaluatorError",
     "EvaluatorTimedOut",
     "EvaluatorUnavailable",
+    "Isolation",
     "Isolator",
     "Job",
     "Outcome",
     "Template",
+    "error_message",
 ]

@@ -4,13 +4,16 @@ Strategy. Jobs run as one batch, because that is what makes them cheap. A batch 
 by taking too long, has a culprit that nobody knows, so its jobs run again one by one in fresh evaluators:
 
 1. A batch is cut at a share of the time that its most urgent job has left: the rest is for running again.
-2. Alone, each job gets a short slice of time. One that overruns it goes behind the others, and gets twice the
-   slice next time: a job that hangs delays its neighbours by slices, and itself until its deadline. The last
-   job left needs no slice.
+2. Alone, the most urgent job comes first, and each gets a short slice of time. One that overruns it goes behind the
+   others, and gets twice the slice next time: a job that hangs delays its neighbours by slices, and itself until its
+   deadline. The last job left needs no slice.
 3. A job that dies alone is the culprit. It is lost once, for the caller to try again with `Job.deaths`
-   raised; the second time, it fails. A job with deaths is never put into a batch.
+   raised; the second time, it fails. A job with deaths is never put into a batch. Crashes are told of as they happen;
+   where that is one too many for the program, the job fails at once.
 4. A job that finds no memory in a batch may have none because of the others, so it runs again alone.
 5. A cancelled job takes its evaluator along. That is nobody's fault, so the rest run again as a batch.
+
+Who may be in one batch, and in one evaluator, is `Supply`'s business.
 
 Everything is by the clock that deadlines are written by. A deadline that passes while a job waits costs no
 evaluator.
@@ -21,44 +24,33 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from pullback.contract.lifecycle import Event
 from pullback.evaluator import verdicts
 from pullback.evaluator.errors import EvaluatorDied, EvaluatorRetired, EvaluatorTimedOut
 from pullback.evaluator.frames import MAX_ENTRIES
+from pullback.evaluator.supply import Isolation, Supply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pullback.evaluator.job import Job, Outcome
+    from pullback.evaluator.supply import AbstractEvaluator
 
 # The part of the most urgent job's time that a batch may take.
 BATCH_SHARE = 0.25
 
-# A batch is never cut sooner than this, in seconds; it is also the first slice of a job alone. A job may be
-# stopped late by so much. Cut shorter, a long queue, where some job is always urgent, would waste all work.
+# A batch is never cut sooner than this, in seconds. A job may be stopped late by so much. Cut shorter, a long queue,
+# where some job is always urgent, would waste all work.
 SLICE_SECONDS = 0.25
+
+# The first slice of a job alone, in seconds: some hundred times what a small job takes. Ten jobs that hang hold their
+# neighbours up for a second.
+FIRST_SLICE_SECONDS = 0.1
 
 # Bytes of evaluations in one batch. More are split: the results, too, have to fit into one frame.
 BATCH_BYTES = 1 << 27
-
-
-class AbstractEvaluator(Protocol):
-    """What is needed of an `Evaluator`."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can take a batch."""
-
-    def evaluate(self, jobs: Sequence[Job], *, timeout: float | None = None) -> list[Outcome]:
-        """Evaluates a batch, see `Evaluator.evaluate`."""
-
-    def kill(self) -> None:
-        """Kills it, from any thread."""
-
-    def close(self) -> None:
-        """Frees it, after its last batch."""
 
 
 class Isolator:
@@ -68,16 +60,23 @@ class Isolator:
     """
 
     def __init__(
-        self, connect: Callable[[], AbstractEvaluator], now: Callable[[], float] = time.time
+        self,
+        connect: Callable[[], AbstractEvaluator],
+        now: Callable[[], float] = time.time,
+        *,
+        isolation: Isolation = Isolation.CHILD,
     ) -> None:
         """Prepares to run; no evaluator is made before it is needed.
 
         Args:
             connect: makes an evaluator.
             now: the time, in seconds since the epoch.
+            isolation: who may share an evaluator.
         """
-        self._connect = connect
+        self._supply = Supply(connect, isolation)
         self._now = now
+        #: Told of a job that made native code crash, and how much that counts; says whether its program is refused now.
+        self.on_crash: Callable[[Job, int], bool] = lambda _job, _weight: False
         self._evaluator: AbstractEvaluator | None = None
         # The lock guards these: jobs without an outcome, those in the evaluator, and those to be cancelled.
         self._lock = threading.Lock()
@@ -97,11 +96,13 @@ class Isolator:
         with self._lock:
             self._open = {job.id for job in jobs}
         try:
-            if len(jobs) == 1:
-                suspects = [*jobs]
-            else:
-                suspects = [job for job in jobs if job.deaths]
-                for batch in _split(job for job in jobs if not job.deaths):
+            suspects: list[Job] = []
+            for company in self._supply.companies(jobs):
+                if len(company) == 1:
+                    suspects += company
+                    continue
+                suspects += [job for job in company if job.deaths]
+                for batch in _split(job for job in company if not job.deaths):
                     yield from self._run_together(batch, suspects)
             yield from self._run_alone(suspects)
         finally:
@@ -124,10 +125,9 @@ class Isolator:
             return True
 
     def close(self) -> None:
-        """Ends the evaluator. Not while `run` runs."""
-        if self._evaluator:
-            self._evaluator.close()
-            self._evaluator = None
+        """Ends the evaluators. Not while `run` runs."""
+        self._evaluator = None
+        self._supply.close()
 
     def __enter__(self) -> Self:
         return self
@@ -158,8 +158,9 @@ class Isolator:
         suspects += batch
 
     def _run_alone(self, suspects: list[Job]) -> Iterator[list[Outcome]]:
-        seconds = SLICE_SECONDS
+        seconds = FIRST_SLICE_SECONDS
         while suspects:
+            suspects.sort(key=lambda job: job.deadline_ms)
             slow: list[Job] = []
             for place, job in enumerate(suspects, start=1):
                 is_last = place == len(suspects) and not slow
@@ -184,7 +185,10 @@ class Isolator:
             if isinstance(error, EvaluatorTimedOut) and seconds < left:
                 return None
             self._settle([job])
-            return verdicts.died(job, error) if isinstance(error, EvaluatorDied) else verdicts.expired(job)
+            if isinstance(error, EvaluatorTimedOut):
+                return verdicts.expired(job)
+            weight = verdicts.crash_weight(error)
+            return verdicts.died(job, error, again=not (weight and self.on_crash(job, weight)))
 
     def _evaluate(self, jobs: list[Job], timeout: float) -> list[Outcome]:
         try:
@@ -194,10 +198,9 @@ class Isolator:
             return self._evaluate_once(jobs, timeout)
 
     def _evaluate_once(self, jobs: list[Job], timeout: float) -> list[Outcome]:
-        if self._evaluator is None or not self._evaluator.alive:
-            self.close()
-            self._evaluator = self._connect()
+        evaluator = self._supply.take(jobs[0].tenant)
         with self._lock:
+            self._evaluator = evaluator
             self._running = {job.id for job in jobs}
             if not self._running.isdisjoint(self._cancelled):
                 # The cancellation came while there was nothing to kill. Say what the kill would have led to.
@@ -205,7 +208,7 @@ class Isolator:
                 raise EvaluatorDied(None)
         done: set[str] = set()
         try:
-            outcomes = self._evaluator.evaluate(jobs, timeout=timeout)
+            outcomes = evaluator.evaluate(jobs, timeout=timeout)
             done = {outcome.job_id for outcome in outcomes if outcome.event is not Event.LOSE}
         finally:
             with self._lock:

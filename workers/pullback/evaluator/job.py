@@ -20,6 +20,7 @@ class Job(NamedTuple):
         accept_ms: when it was accepted, in milliseconds since the epoch.
         deadline_ms: when it must be finished, in milliseconds since the epoch.
         deaths: how many evaluators died while this job ran alone in them.
+        tenant: the tag of whose it is.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     accept_ms: int
     deadline_ms: int
     deaths: int = 0
+    tenant: bytes = b""
 
 
 class Outcome(NamedTuple):

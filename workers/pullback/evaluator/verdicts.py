@@ -42,8 +42,14 @@ def expired(job: Job) -> Outcome:
     )
 
 
-def died(job: Job, death: EvaluatorDied) -> Outcome:
-    """Makes the outcome of a job that was alone in an evaluator when that died."""
+def died(job: Job, death: EvaluatorDied, *, again: bool = True) -> Outcome:
+    """Makes the outcome of a job that was alone in an evaluator when that died.
+
+    Args:
+        job: the job.
+        death: how it died.
+        again: whether the job may have another try.
+    """
     if death.exitcode == -signal.SIGSYS:
         # Whoever does this knows what he does, and is not to have a second try.
         _log.error("ALARM: a job called the kernel for what no computation needs; job %s", job.id)
@@ -54,13 +60,19 @@ def died(job: Job, death: EvaluatorDied) -> Outcome:
         )
     if death.exitcode == -signal.SIGXCPU:
         return expired(job)
-    if job.deaths + 1 < MAX_DEATHS:
+    if again and job.deaths + 1 < MAX_DEATHS:
         return Outcome(job.id, Event.LOSE, b"")
     return _failure(job, Event.FAIL, _cause(death))
 
 
-def is_crash(death: EvaluatorDied) -> bool:
-    """Tells whether native code went wrong, and not for want of memory."""
+def crash_weight(death: EvaluatorDied) -> int:
+    """Tells how much a death counts against its program: native code that went wrong as one, an attack as two."""
+    if death.exitcode == -signal.SIGSYS:
+        return MAX_DEATHS
+    return int(_is_crash(death))
+
+
+def _is_crash(death: EvaluatorDied) -> bool:
     return death.exitcode in _CRASHES and not _ran_out(death)
 
 
@@ -82,7 +94,7 @@ def _cause(death: EvaluatorDied) -> PullbackError:
             "the evaluation needs more memory than there is",
             metadata={"limit": "memory", "estimate": "unknown"},
         )
-    if is_crash(death):
+    if _is_crash(death):
         return KernelFault(
             "the program makes a numerical kernel crash; this is most often due to an extreme argument"
         )

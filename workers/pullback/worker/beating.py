@@ -23,17 +23,21 @@ log = logging.getLogger(__name__)
 class Heart:
     """Beats once a second for a slot and the drain that it runs."""
 
-    def __init__(self, slot: Slot, leaving: StopFlag, first: Callable[[], None]) -> None:
+    def __init__(
+        self, slot: Slot, leaving: StopFlag, first: Callable[[], None], each: Callable[[], None]
+    ) -> None:
         """Makes a heart; nothing beats yet.
 
         Args:
             slot: whose sign of life is given.
             leaving: once set, the slot is said to take no more work, while its drain lives on.
             first: called once, from the thread, after the first beat that Redis took.
+            each: called, from the thread, after each.
         """
         self._slot = slot
         self._leaving = leaving
         self._first: Callable[[], None] | None = first
+        self._each = each
         self._stop = threading.Event()
         self._drain: tuple[str, str] = ("", "")
         self._cancel: Callable[[str], None] | None = None
@@ -79,3 +83,4 @@ class Heart:
         for job_id in heard.cancelled:
             if cancel:
                 cancel(job_id)
+        self._each()

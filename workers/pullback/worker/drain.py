@@ -21,14 +21,15 @@ from pullback.broker import FinishedJob
 from pullback.contract.errors import Cancelled
 from pullback.contract.lifecycle import Event, State, after
 from pullback.contract.status import to_status
-from pullback.evaluator import Job
+from pullback.evaluator import Job, error_message
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
+from pullback.worker.crashing import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pullback.broker import LaneDrain, TakenJob
+    from pullback.broker import LaneDrain, Quarantine, TakenJob
     from pullback.evaluator import Isolator, Outcome
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
@@ -58,12 +59,15 @@ class Drain:
         self,
         lane: LaneDrain,
         isolator: Isolator,
+        quarantine: Quarantine,
         settings: WorkerSettings,
+        *,
         stop: StopFlag,
         clock_offset_ms: Callable[[], int],
     ) -> None:
         self._lane = lane
         self._isolator = isolator
+        self._quarantine = quarantine
         self._settings = settings
         self._stop = stop
         self._clock_offset_ms = clock_offset_ms
@@ -138,6 +142,10 @@ class Drain:
     def _evaluate(self, jobs: Sequence[Job]) -> Iterator[list[FinishedJob]]:
         taken = self._taken
         while jobs:
+            if self._quarantine:
+                jobs, refused = self._part_refused(jobs)
+                if refused:
+                    yield refused
             again = []
             for outcomes in self._isolator.run(jobs):
                 lost = {outcome.job_id for outcome in outcomes if outcome.event is Event.LOSE}
@@ -145,6 +153,21 @@ class Drain:
                     again += [job._replace(deaths=job.deaths + 1) for job in jobs if job.id in lost]
                 yield [_finished(taken[outcome.job_id], outcome) for outcome in outcomes if outcome.message]
             jobs = again
+
+    def _part_refused(self, jobs: Sequence[Job]) -> tuple[list[Job], list[FinishedJob]]:
+        """Parts jobs into those to run, and those whose programs are in quarantine, with their errors.
+
+        Gateways refuse the latter too, but may have accepted them before.
+        """
+        wanted: list[Job] = []
+        refused: list[FinishedJob] = []
+        for job in jobs:
+            error = refusal(self._quarantine, job)
+            if error:
+                refused.append(FinishedJob(self._taken[job.id], State.FAILED, error_message(error)))
+            else:
+                wanted.append(job)
+        return wanted, refused
 
 
 def patiently(command: Callable[[], T]) -> T:
@@ -166,7 +189,7 @@ def patiently(command: Callable[[], T]) -> T:
 
 def _job(key: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:
     # Deadlines are by the clock of Redis, and evaluators go by this machine's.
-    return Job(key, payload, job.accepted_ms, job.deadline_ms - offset_ms)
+    return Job(key, payload, job.accepted_ms, job.deadline_ms - offset_ms, tenant=job.tenant)
 
 
 def _finished(job: TakenJob, outcome: Outcome) -> FinishedJob:

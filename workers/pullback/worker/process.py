@@ -6,9 +6,10 @@ import gc
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pullback.broker import LaneDrain, Line, Slot, connect
+from pullback.broker import CrashCounter, LaneDrain, Line, Quarantine, Slot, connect, look_for_worker
 from pullback.evaluator import Evaluator, Isolator
 from pullback.worker.beating import Heart
+from pullback.worker.crashing import Crashes
 from pullback.worker.drain import BLOCK_MS, Drain
 
 if TYPE_CHECKING:
@@ -50,9 +51,15 @@ class SlotProcess:
         url = self._settings.redis_url
         name = f"{self._settings.worker_name}:{uuid4().hex}"
         self._line = Line(url, blocking_seconds=BLOCK_MS / 1000)
-        self._isolator = Isolator(self._connect)
-        self._slot = Slot(connect(url), self._settings.device, name)
-        self._heart = Heart(self._slot, self._stop, ready)
+        self._isolator = Isolator(self._connect, isolation=self._settings.isolation)
+        self._quarantine = Quarantine()
+        life = self._settings.quarantine_seconds
+        if life:
+            self._isolator.on_crash = Crashes(CrashCounter(self._line, life), self._quarantine, life).crashed
+        redis = connect(url)
+        self._slot = Slot(redis, self._settings.device, name)
+        look = look_for_worker(redis)
+        self._heart = Heart(self._slot, self._stop, ready, lambda: self._quarantine.learn(look()))
         self._heart.start()
 
     def _connect(self) -> Evaluator:
@@ -69,9 +76,10 @@ class SlotProcess:
         drain = Drain(
             LaneDrain(self._line, lane, name),
             self._isolator,
+            self._quarantine,
             self._settings,
-            self._stop,
-            lambda: self._heart.clock_offset_ms,
+            stop=self._stop,
+            clock_offset_ms=lambda: self._heart.clock_offset_ms,
         )
         self._heart.attend(lane, name, drain.cancel)
         try:

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pullback.contract.settings import ENV_PREFIX, RedisUrl
+from pullback.evaluator import Isolation
 
 
 def _cores() -> int:
@@ -32,6 +33,15 @@ class WorkerSettings(BaseSettings):
     protections: Literal["required", "available"] = Field(
         "available",
         description="whether to refuse to start where evaluators cannot have every protection but Landlock",
+    )
+    isolation: Isolation = Field(
+        Isolation.CHILD,
+        description="who shares an evaluator: a worker's `child`, the jobs of one `tenant`, or nobody, with `job`",
+    )
+    quarantine_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="how long a program is refused that made native code crash twice within that time; 0 refuses none",
     )
     worker_name: str = Field(
         default_factory=socket.gethostname, min_length=1, max_length=128, description="shown in results"

@@ -9,8 +9,8 @@
 --                 empty when all is done. An entry's fields, in order: attempt (from 1), accepted (ms), jobs: packed,
 --                 one after the other, each
 --                   length of id (2 bytes), time limit in ms (8), length of evaluation (4), life of the record in ms
---                   (8), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), id,
---                   serialised Evaluation. A long evaluation is left out, and its length is 0.
+--                   (8), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), tag of
+--                   the tenant (8), id, serialised Evaluation. A long evaluation is left out, and its length is 0.
 --   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
 -- KEYS, one for each job, after those:
 --   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
@@ -32,6 +32,7 @@ local group, gateway, wake_life = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local most_jobs, most_bytes, evaluations = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local FIXED = 7
 local DIGEST = 24
+local ID = DIGEST + 16 + 8
 local count = #KEYS - 3 * classes
 
 local clock = call('TIME')
@@ -78,7 +79,7 @@ local function enqueue(c)
     call('SET', KEYS[3 * classes + i], 'Q' .. digests[i] .. rest, 'PX', lives[i])
     if longs[i] then
       -- A drain reads hundreds of jobs at once, so a long evaluation waits by itself until its turn comes.
-      call('SET', evaluations .. sub(ARGV[FIXED + i], DIGEST + 16), ARGV[FIXED + count + longs[i]], 'PX', lives[i])
+      call('SET', evaluations .. sub(ARGV[FIXED + i], ID), ARGV[FIXED + count + longs[i]], 'PX', lives[i])
     end
   end
   numbers[c] = nil

@@ -19,7 +19,7 @@ local function jobs_in(packed)
   local at = 1
   while at <= #packed do
     local id_length, _, length, _, _, digest = struct.unpack('<HI8I4I8B', packed, at)
-    local id = digest + 16
+    local id = digest + 16 + 8
     local stop = id + id_length + length
     jobs[#jobs + 1] = {
       id = string.sub(packed, id, id + id_length - 1),

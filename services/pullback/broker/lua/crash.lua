@@ -1,0 +1,28 @@
+#!lua flags=allow-oom
+-- Counts a crash of a program, and puts the program into quarantine when that was one too many.
+--
+-- Runs though Redis is full: what it writes is small, bounded, and keeps workers from dying.
+--
+-- KEYS: 1 crashes (string; how often the program crashed; lives as long as a quarantine lasts, from the last crash on),
+--   2 quarantine (sorted set; tags of programs, scored by the ms at which each is free again).
+-- ARGV: tag, how much this crash counts, from which count on the program is refused, how long in ms, most programs in the
+--   set; those refused for longest make way.
+--
+-- Returns 1 where the program is refused now, else 0.
+
+local crashes, quarantine = KEYS[1], KEYS[2]
+local tag, weight, enough, life, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local count = redis.call('INCRBY', crashes, weight)
+redis.call('PEXPIRE', crashes, life)
+if count < enough then
+  return 0
+end
+redis.call('ZADD', quarantine, now + life, tag)
+redis.call('ZREMRANGEBYSCORE', quarantine, '-inf', now)
+redis.call('ZREMRANGEBYRANK', quarantine, 0, -most - 1)
+redis.call('PEXPIRE', quarantine, life)
+return 1
