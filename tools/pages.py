@@ -10,6 +10,8 @@ from google.rpc import code_pb2
 from pullback.cli.app import DEFAULT_ADDRESS
 from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
+from pullback.contract.limits import ENV_PREFIX as LIMITS_PREFIX
+from pullback.contract.limits import Limits
 from pullback.gateway.settings import GatewaySettings
 from pullback.worker.settings import WorkerSettings
 
@@ -45,6 +47,15 @@ Redis.
 `make gen` makes this page from the settings models of the processes.
 """
 
+_LIMITS = """\
+## Limits
+
+Bounds on one evaluation; each bound itself is still allowed. Gateway and worker of one service are given the same: the
+gateway refuses what it can tell from the text and the inputs, the worker what it finds while it runs. What is beyond
+one is refused with `LIMIT_EXCEEDED`, whose metadata hold `limit`, `estimate` and, as `limit_name`, the variable.
+[Limits](limits.md) says how memory and work are estimated.
+"""
+
 _COMMAND_LINE = f"""\
 ## Command line
 
@@ -77,8 +88,17 @@ def _setting_table(title: str, model: type[BaseSettings]) -> str:
     rows = [
         f"| `{field.validation_alias or prefix + name.upper()}` | {_default(name, field)} | {field.description} |"
         for name, field in model.model_fields.items()
+        if field.annotation is not Limits
     ]
     return "\n".join([f"## {title}", "", "| variable | default | meaning |\n| --- | --- | --- |", *rows, ""])
+
+
+def _limit_table() -> str:
+    rows = [
+        f"| `{LIMITS_PREFIX}{name.upper()}` | `{field.default}` | {field.description} |"
+        for name, field in Limits.model_fields.items()
+    ]
+    return "\n".join([_LIMITS, "| variable | default | meaning |\n| --- | --- | --- |", *rows, ""])
 
 
 def _default(name: str, field: FieldInfo) -> str:
@@ -99,6 +119,7 @@ def pages() -> dict[str, str]:
         _SETTINGS,
         _setting_table("Gateway", GatewaySettings),
         _setting_table("Worker", WorkerSettings),
+        _limit_table(),
         _setting_table(
             "`pullback up`, which passes its environment on to the gateway and the worker", UpSettings
         ),

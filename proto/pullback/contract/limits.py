@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-#: Longest gRPC message, in bytes, either way: the biggest inputs or result (64 MiB each), with room to spare.
+#: Longest gRPC message, in bytes, either way: the biggest inputs or result, with room to spare.
 MAX_MESSAGE_BYTES = 80 * 2**20
 
 
@@ -51,9 +51,15 @@ class Limits(BaseModel):
     graph_nesting: PositiveInt = Field(
         4, description="derivatives of derivatives: `create_graph=True`, one behind another"
     )
-    input_bytes: PositiveInt = Field(64 * 2**20, description="bytes of all inputs of one evaluation together")
+    input_bytes: PositiveInt = Field(
+        64 * 2**20,
+        le=MAX_MESSAGE_BYTES,
+        description="bytes of all inputs of one evaluation together; a message has 80 MiB",
+    )
     result_bytes: PositiveInt = Field(
-        72 * 2**20, description="bytes of all values and gradients of one evaluation together"
+        72 * 2**20,
+        le=MAX_MESSAGE_BYTES,
+        description="bytes of all values and gradients of one evaluation together; a message has 80 MiB",
     )
     graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
     printed_chars: PositiveInt = Field(

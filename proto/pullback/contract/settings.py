@@ -71,6 +71,6 @@ def explain(error: ValidationError) -> str:
 
 
 def _variable(place: tuple[int | str, ...]) -> str:
-    name = str(place[0]) if place else "settings"
+    name = "_".join(map(str, place)) if place else "settings"
     # A field that is read from another's variable is placed by that variable's own name.
     return name if name.isupper() else f"{ENV_PREFIX}{name.upper()}"

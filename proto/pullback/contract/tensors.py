@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded
-from pullback.contract.limits import DEFAULT_LIMITS
+from pullback.contract.limits import DEFAULT_LIMITS, limit_metadata
 from pullback.v1 import tensor_pb2 as pb
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _element_count(path: str, shape: tuple[int, ...], limits: Limits) -> int:
         raise LimitExceeded(
             f"{len(shape)} dimensions, but the limit is {limits.rank}",
             field=f"{path}.shape",
-            metadata={"limit": str(limits.rank), "estimate": str(len(shape))},
+            metadata=limit_metadata(limits.rank, len(shape), "rank"),
         )
     for axis, size in enumerate(shape):
         if not 0 <= size <= limits.dim:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
+from pullback.contract.limits import limit_metadata
 from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
 from pullback.contract.program import check_names, compile_program, valid_name
 from pullback.contract.tensors import check_tensor
@@ -81,7 +82,7 @@ class Checker:
             check_tensor(f'cotangents["{shown(name)}"]', tensor, self._limits)
             size += len(tensor.data)
         if size > self._limits.input_bytes:
-            raise _too_much("inputs", "bytes", size, self._limits.input_bytes)
+            raise _too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
         verdict = self._verdict(evaluation)
@@ -118,7 +119,9 @@ class Checker:
         """Checks how much there is of everything, before any of it is looked at or remembered."""
         limits = self._limits
         if len(evaluation.program) > limits.program_bytes:
-            raise _too_much("program", "characters", len(evaluation.program), limits.program_bytes)
+            raise _too_much(
+                "program", "characters", len(evaluation.program), limits.program_bytes, "program_bytes"
+            )
         check_names_alone("inputs", evaluation.inputs, limits.inputs, limits)
         check_names_alone("cotangents", evaluation.cotangents, limits.outputs, limits)
         check_names_alone("outputs", evaluation.outputs, limits.outputs, limits)
@@ -142,13 +145,17 @@ def check_names_alone(field: str, names: Collection[str], most: int, limits: Lim
         InvalidArgument: one is too long.
     """
     if len(names) > most:
-        raise _too_much(field, "names", len(names), most)
+        raise _too_much(field, "names", len(names), most, _LIMITS_ON_NAMES[field])
     for name in names:
         if len(name) > limits.name_chars:
             raise InvalidArgument(
                 f"'{shown(name)}' has {len(name):,} characters, but the limit is {limits.name_chars}",
                 field=field,
             )
+
+
+# The limits on how many names a field has, where they are called otherwise: a cotangent belongs to an output.
+_LIMITS_ON_NAMES = {"inputs": "inputs", "cotangents": "outputs", "outputs": "outputs", "wrt": "wrt"}
 
 
 def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
@@ -217,11 +224,11 @@ def shown(text: str, most: int = 60) -> str:
     return plain if len(plain) <= most else plain[:most] + "..."
 
 
-def _too_much(field: str, what: str, found: int, limit: int) -> LimitExceeded:
+def _too_much(field: str, what: str, found: int, limit: int, name: str = "") -> LimitExceeded:
     return LimitExceeded(
         f"{found:,} {what}, but the limit is {limit:,}",
         field=field,
-        metadata={"limit": str(limit), "estimate": str(found)},
+        metadata=limit_metadata(limit, found, name),
     )
 
 

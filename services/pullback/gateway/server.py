@@ -26,7 +26,7 @@ from pullback.broker import (
     look_at_quarantine,
 )
 from pullback.contract.errors import InvalidArgument
-from pullback.contract.limits import DEFAULT_LIMITS, MAX_MESSAGE_BYTES
+from pullback.contract.limits import MAX_MESSAGE_BYTES
 from pullback.gateway.desk import Desk
 from pullback.gateway.handlers import SERVICE, handlers
 from pullback.gateway.servicer import GradientServicer
@@ -87,7 +87,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
         server = grpc.aio.server(options=_options(settings))
         quarantine = Quarantine()
-        servicer = GradientServicer(desk, quarantine, settings, DEFAULT_LIMITS)
+        servicer = GradientServicer(desk, quarantine, settings, settings.limits)
         server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)

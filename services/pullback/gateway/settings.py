@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pullback.contract.limits import Limits
 from pullback.contract.settings import ENV_PREFIX, Listen, RedisUrl
 
 
@@ -12,7 +13,12 @@ class GatewaySettings(BaseSettings):
     """Settings of one gateway process, read once from ``PULLBACK_*`` variables."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        frozen=True,
+        extra="forbid",
     )
 
     redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
@@ -37,3 +43,7 @@ class GatewaySettings(BaseSettings):
     )
     reflection: bool = Field(default=True, description="whether clients may ask for the schema")
     channelz: bool = Field(default=False, description="whether clients may ask for channel statistics")
+    limits: Limits = Field(
+        default_factory=Limits,
+        description="bounds on one evaluation, the same for all processes of a service",
+    )

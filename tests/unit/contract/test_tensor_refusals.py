@@ -68,7 +68,7 @@ def test_too_many_dimensions_are_a_limit() -> None:
     """The error of a limit has the limit and the estimate as metadata."""
     with pytest.raises(LimitExceeded, match=r"^x\.shape: 17 dimensions, but the limit is 16$") as caught:
         tensors.check_tensor("x", pb.Tensor(dtype=F32, shape=[1] * 17, data=bytes(4)))
-    assert caught.value.metadata == {"limit": "16", "estimate": "17"}
+    assert caught.value.metadata == {"limit": "16", "limit_name": "PULLBACK_LIMITS_RANK", "estimate": "17"}
 
 
 def test_the_given_limits_hold() -> None:

@@ -113,7 +113,7 @@ def test_a_graph_with_too_many_nodes_is_refused(lab: Lab) -> None:
     assert len(lab.limited(Limits(graph_nodes=4)).engine.evaluate(evaluation).graph.nodes) == 4
     error = lab.limited(Limits(graph_nodes=3)).refusal(evaluation)
     assert isinstance(error, LimitExceeded)
-    assert error.metadata == {"limit": "3", "estimate": "4"}
+    assert error.metadata == {"limit": "3", "limit_name": "PULLBACK_LIMITS_GRAPH_NODES", "estimate": "4"}
 
 
 @pytest.mark.parametrize("value_only", [True, False])

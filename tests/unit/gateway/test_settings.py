@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pullback.cli.settings import DEFAULT_LISTEN
+from pullback.contract.limits import Limits
 from pullback.gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -27,6 +28,20 @@ def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deployment may leave a variable empty to take the default."""
     monkeypatch.setenv("PULLBACK_LISTEN", "")
     assert GatewaySettings().listen == DEFAULT_LISTEN
+
+
+def test_a_limit_is_set_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One variable for each limit; those that are not set keep their defaults."""
+    monkeypatch.setenv("PULLBACK_LIMITS_STATEMENTS", "7")
+    assert GatewaySettings().limits == Limits(statements=7)
+
+
+def test_a_wrong_limit_is_explained_by_its_variable() -> None:
+    """Below one, or of a name that there is not."""
+    process = _run(PULLBACK_LIMITS_WORK="0")
+    assert process.stderr == "PULLBACK_LIMITS_WORK: Input should be greater than 0\n"
+    process = _run(PULLBACK_LIMITS_WROK="5")
+    assert process.stderr == "PULLBACK_LIMITS_WROK: Extra inputs are not permitted\n"
 
 
 def test_a_wrong_setting_is_explained_in_one_line() -> None:

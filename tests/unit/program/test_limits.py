@@ -56,6 +56,7 @@ def test_a_program_at_a_limit_is_accepted_and_one_beyond_is_not(
 
     assert caught.value.field == "program"
     assert caught.value.metadata["limit"] == str(bound)
+    assert caught.value.metadata["limit_name"] == f"PULLBACK_LIMITS_{field.upper()}"
     assert int(caught.value.metadata["estimate"]) > bound
 
 

@@ -16,6 +16,7 @@ import torch
 from torch.autograd.graph import Node, get_gradient_edge
 
 from pullback.contract.errors import LimitExceeded
+from pullback.contract.limits import limit_metadata
 from pullback.engine.wire import ROWS
 from pullback.v1 import graph_pb2, tensor_pb2
 
@@ -97,7 +98,7 @@ class _Walk:
             raise LimitExceeded(
                 f"the autograd graph has more than {self._limit:,} nodes",
                 field="return_graph",
-                metadata={"limit": str(self._limit), "estimate": str(self._limit + 1)},
+                metadata=limit_metadata(self._limit, self._limit + 1, "graph_nodes"),
             )
         self._ids[node] = number
         self._nodes.append(node)

@@ -42,6 +42,7 @@ def main() -> int:
     template = Template(
         device=settings.compute_device,
         worker=settings.worker_name,
+        limits=settings.limits,
         environment=settings.driver_environment(),
     )
     try:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pullback.contract.limits import Limits
 from pullback.contract.settings import ENV_PREFIX, RedisUrl
 from pullback.evaluator import Isolation
 
@@ -21,7 +22,12 @@ class WorkerSettings(BaseSettings):
     """Settings of one worker, read once from ``PULLBACK_*`` variables."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        frozen=True,
+        extra="forbid",
     )
 
     redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
@@ -49,6 +55,10 @@ class WorkerSettings(BaseSettings):
     batch: int = Field(512, gt=0, le=4096, description="evaluations taken from the lane at once")
     linger_seconds: float = Field(10.0, ge=0, description="how long an idle drain stays on its lane")
     lease_seconds: float = Field(60.0, gt=0, description="how long a drain may stay before it makes way")
+    limits: Limits = Field(
+        default_factory=Limits,
+        description="bounds on one evaluation, the same for all processes of a service",
+    )
 
     @property
     def compute_device(self) -> str:

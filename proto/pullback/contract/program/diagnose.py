@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pullback.contract.errors import LimitExceeded, ProgramError
+from pullback.contract.limits import limit_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +32,22 @@ _CANDIDATES = 1_000
 
 # From this number on, its power of ten says enough.
 _COUNTABLE = 10**18
+
+# The field of `Limits` for each thing that is counted in a program.
+_LIMITS = {
+    "bytes of source text": "program_bytes",
+    "brackets are open here": "bracket_depth",
+    "names, numbers and strings": "tree_nodes",
+    "levels of nesting; split the expression": "tree_depth",
+    "levels of nesting, functions within functions included": "tree_depth",
+    "nodes in the syntax tree": "tree_nodes",
+    "statements": "statements",
+    "nodes of syntax with loops unrolled and functions written out": "unrolled_nodes",
+    "arguments or items": "call_arguments",
+    "numbers in a list": "literal_elements",
+    "characters in a string": "string_chars",
+    "characters in a name": "name_chars",
+}
 
 # How alike two names must be, from 0 to 1. One wrong letter in five suggests; "foo" does not suggest "floor".
 _LIKENESS = 0.78
@@ -68,7 +85,7 @@ def exceeded(
         source: the source text, where there is a place.
     """
     message = f"{_count(estimate)} {what}, but the limit is {bound:,}"
-    metadata = {"limit": str(bound), "estimate": _count(estimate, "")}
+    metadata = limit_metadata(bound, estimate, _LIMITS.get(what, "")) | {"estimate": _count(estimate, "")}
     if place:
         message = located(source, place, message)
         metadata |= position(place)
