@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are tables of the code: errors.md and settings.md."""
+"""Writes the pages of docs/ that are tables of the code: errors.md, ops.md and settings.md."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
 from pullback.contract.limits import ENV_PREFIX as LIMITS_PREFIX
 from pullback.contract.limits import Limits
+from pullback.contract.program.ops import CHECKS, KINDS, MAX_INTEGER, OPS, TABLE_VERSION
 from pullback.gateway.settings import GatewaySettings
 from pullback.worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
+
+    from pullback.contract.program.ops import Op
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -55,6 +58,54 @@ gateway refuses what it can tell from the text and the inputs, the worker what i
 one is refused with `LIMIT_EXCEEDED`, whose metadata hold `limit`, `estimate` and, as `limit_name`, the variable.
 [Limits](limits.md) says how memory and work are estimated.
 """
+
+_OPS = f"""\
+# Ops
+
+Everything that a program can call: {len(OPS)} rows, version `{TABLE_VERSION}`. What is not here cannot be reached. The
+version follows from the rows, and changes with them.
+
+An argument is written as `name: kind`. Without a kind it is a tensor; `?` marks one that may be left out; those behind
+`*` are given by name only; `*size` takes its items one by one or as one list. A receiver comes first, and is written
+before the dot. Numbers out of the range in brackets are refused, literal ones before anything runs; a `size` above its
+range is refused with `LIMIT_EXCEEDED`. Without a range, whole numbers are at most {MAX_INTEGER:,} either way.
+
+| kind | what it takes |
+| --- | --- |
+{chr(10).join(f"| `{kind}` | {words} |" for kind, words in KINDS.items())}
+
+| mark | meaning |
+| --- | --- |
+| grad | a gradient flows through it |
+| rows | runs in one batch with like evaluations, with the bits that it gives alone |
+| random | draws from the evaluation's own generator, which begins at `Evaluation.seed` or `torch.manual_seed` |
+| data | the size of its result depends on what its operands hold |
+| cpu | torch has no algorithm for it that is deterministic on every device, and refuses it where it has none |
+
+Some look at what their operands hold, and refuse it before torch does worse:
+
+| check | what is asked |
+| --- | --- |
+{chr(10).join(f"| `{name}` | {words} |" for name, words in CHECKS.items())}
+
+`make gen` makes this page from `pullback.contract.program.ops`.
+"""
+
+# What begins a key -> the heading of its rows, in the order of the page.
+_OWNERS = {
+    "torch": "torch",
+    "Tensor": "Methods and attributes of tensors",
+    "torch.nn.functional": "torch.nn.functional, or `F`",
+    "torch.linalg": "torch.linalg",
+    "torch.special": "torch.special",
+    "torch.fft": "torch.fft",
+    "torch.autograd": "torch.autograd",
+    "Tensor.grad": "Methods of `x.grad`",
+    "Tuple": "Fields of the named tuples that some return",
+    "operator": "Operators",
+    "builtins": "Python's own",
+    "math": "math, on plain numbers",
+}
 
 _COMMAND_LINE = f"""\
 ## Command line
@@ -108,6 +159,28 @@ def _default(name: str, field: FieldInfo) -> str:
     return "" if field.default in {"", None} else f"`{field.default}`"
 
 
+def _op_table(owner: str, title: str) -> str:
+    rows = [op for key, op in sorted(OPS.items()) if key.rpartition(".")[0] == owner]
+    lines = [f"| {_op_calls(op)} | {', '.join(_op_marks(op))} | {', '.join(op.checks)} |" for op in rows]
+    return "\n".join([f"## {title}", "", "| call | marks | checks |\n| --- | --- | --- |", *lines, ""])
+
+
+def _op_calls(op: Op) -> str:
+    texts = [signature.text.replace("|", "\\|") for signature in op.signatures]
+    return "<br>".join(f"`{text}`" for text in texts)
+
+
+def _op_marks(op: Op) -> list[str]:
+    marks = {
+        "grad": op.differentiable,
+        "rows": op.batch_safe,
+        "random": op.random,
+        "data": op.data_sized,
+        "cpu": not op.deterministic,
+    }
+    return [mark for mark, holds in marks.items() if holds]
+
+
 def pages() -> dict[str, str]:
     """Gives the text of each page, by its name in docs/."""
     errors = [
@@ -125,7 +198,8 @@ def pages() -> dict[str, str]:
         ),
         _COMMAND_LINE,
     ]
-    return {"errors.md": "\n".join(errors), "settings.md": "\n".join(settings)}
+    ops = [_OPS, *(_op_table(owner, title) for owner, title in _OWNERS.items())]
+    return {"errors.md": "\n".join(errors), "ops.md": "\n".join(ops), "settings.md": "\n".join(settings)}
 
 
 if __name__ == "__main__":

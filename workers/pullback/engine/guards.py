@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+def _filled(arguments: Mapping[str, Any]) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, torch.Tensor) and not value.numel():
+            raise Refused(f"`{name}` has no elements, which this operation cannot take")
+
+
 def _finite(arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if isinstance(value, torch.Tensor) and not bool(torch.isfinite(value).all()):
@@ -40,10 +46,23 @@ def _rate(arguments: Mapping[str, Any]) -> None:
         raise Refused("`input` holds a rate that is negative, NaN or infinite")
 
 
+def _spectral(arguments: Mapping[str, Any]) -> None:
+    order, dim = arguments.get("ord", arguments.get("p")), arguments.get("dim")
+    is_vector = isinstance(dim, int) or arguments["input"].dim() < 2 or (dim is not None and len(dim) == 1)
+    if order == "nuc" or ("ord" in arguments and order in _SPECTRAL_ORDERS and not is_vector):
+        _finite({"input": arguments["input"]})
+
+
+# The largest and the smallest singular value; those of vectors are sums, which are checked for nothing.
+_SPECTRAL_ORDERS = frozenset({2, -2})
+
+
 #: name of a check, as in `CHECKS` of the op table -> check of the arguments by name
 GUARDS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "filled": _filled,
     "finite": _finite,
     "label": _label,
     "quotient": _quotient,
     "rate": _rate,
+    "spectral": _spectral,
 }

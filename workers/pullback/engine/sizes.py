@@ -226,6 +226,7 @@ _BY_NAME: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     "diag_embed": _diagonal,
     "diagflat": _flat_diagonal,
     "gather": products.as_index,
+    "ger": _product("input", "vec2"),
     "index_select": products.picked_rows,
     "inner": products.inner,
     "kron": _product("input", "other"),
@@ -247,7 +248,7 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     **{f"torch.fft.{name}": _fourier for name in ("fft", "hfft", "ifft", "ihfft", "irfft", "rfft")},
     **{
         f"torch.fft.{kind}fft{axes}": products.many_fourier
-        for kind in ("", "i", "r", "ir")
+        for kind in ("", "h", "i", "ih", "ir", "r")
         for axes in ("2", "n")
     },
     **{f"torch.nn.functional.conv{axes}d": products.convolution for axes in (1, 2, 3)},
@@ -293,7 +294,13 @@ _RULES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     "torch.zeros": _of_size,
 }
 
+
+def _rule(key: str) -> Callable[[Mapping[str, Any]], int] | None:
+    # A function of both modules is one function, and has one rule.
+    return _RULES.get(key) or _RULES.get(key.replace("torch.", "torch.nn.functional.", 1))
+
+
 #: The rules of the op table's keys alone: what goes by a family's name here may not be there for all its members.
 ESTIMATES: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
-    key: rule for key, rule in _RULES.items() if key in OPS
+    key: rule for key in OPS if (rule := _rule(key)) is not None
 }

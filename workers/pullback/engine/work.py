@@ -230,7 +230,11 @@ WORK: Mapping[str, Rule] = {key: rule for key in OPS if (rule := _rule(key)) is 
 #: key of the op table -> elements that it takes besides its result, from the arguments by name.
 WORKSPACE: Mapping[str, Callable[[Mapping[str, Any]], int]] = {
     key: rule
-    for key, rule in {f"torch.nn.functional.conv{axes}d": kernel_columns for axes in (1, 2, 3)}.items()
+    for key, rule in {
+        f"{owner}.conv{axes}d": kernel_columns
+        for owner in ("torch", "torch.nn.functional")
+        for axes in (1, 2, 3)
+    }.items()
     if key in OPS
 }
 

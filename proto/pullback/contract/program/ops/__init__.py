@@ -21,6 +21,7 @@ from pullback.contract.program.ops.shapes import FIELDS, SHAPES
 from pullback.contract.program.ops.signature import (
     CHECKS,
     KINDS,
+    MAX_INTEGER,
     STRING_KINDS,
     Binding,
     Op,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHECKS",
     "KINDS",
+    "MAX_INTEGER",
     "OPS",
     "STRING_KINDS",
     "TABLE_VERSION",

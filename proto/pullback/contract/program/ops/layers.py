@@ -59,7 +59,7 @@ LAYERS = [
             dilation?: ints[1..4096], ceil_mode?: bool, return_indices?: bool)
         pad(input, pad: sizes[-2**20..2**20], mode?: enum[constant,reflect,replicate,circular], value?: number)
         pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
-        pdist(input, p?: float)
+        pdist(input, p?: float) !filled
         pixel_shuffle(input, upscale_factor: int[1..4096])
         pixel_unshuffle(input, downscale_factor: int[1..4096])
         rms_norm(input, normalized_shape: sizes, weight?: tensor, eps?: float)
@@ -105,7 +105,7 @@ LAYERS = [
             dilation?: ints[1..4096], ceil_mode?: bool)
         max_pool3d(input, kernel_size: ints[1..4096], stride?: ints[1..4096], padding?: ints[0..4096], \
             dilation?: ints[1..4096], ceil_mode?: bool)
-        pdist(input, p?: float)
+        pdist(input, p?: float) !filled
         pixel_shuffle(input, upscale_factor: int[1..4096])
         pixel_unshuffle(input, downscale_factor: int[1..4096])
         rms_norm(input, normalized_shape: sizes, weight?: tensor, eps?: float)

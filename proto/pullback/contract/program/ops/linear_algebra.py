@@ -68,10 +68,10 @@ LINEAR_ALGEBRA = [
         lu_solve(LU, pivots, B, *, left?: bool, adjoint?: bool)
         matmul(input, other)
         matrix_exp(input)
-        matrix_norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        matrix_norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype) !spectral
         matrix_power(input, n: int[-64..64]) !finite
         multi_dot(tensors: tensors)
-        norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype)
+        norm(input, ord?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, *, dtype?: dtype) !spectral
         pinv(input, rtol?: operand, hermitian?: bool) !finite
         pinv(input, *, atol?: operand, rtol?: operand, hermitian?: bool) !finite
         qr(A, mode?: enum[reduced,complete,r]) !finite

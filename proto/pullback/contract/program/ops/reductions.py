@@ -46,7 +46,7 @@ REDUCTIONS = [
         nanquantile(input, q: operand, dim?: dim, keepdim?: bool, *, \
             interpolation?: enum[linear,lower,higher,midpoint,nearest])
         nansum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
-        norm(input, p?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, dtype?: dtype)
+        norm(input, p?: number|enum[fro,nuc], dim?: dims, keepdim?: bool, dtype?: dtype) !spectral
         prod(input, *, dtype?: dtype)
         prod(input, dim: dim, keepdim?: bool, *, dtype?: dtype)
         quantile(input, q: operand, dim?: dim, keepdim?: bool, *, \

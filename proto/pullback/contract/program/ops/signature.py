@@ -39,7 +39,7 @@ KINDS = {
     "sizes": "sizes: whole numbers, or one list or tuple of them",
     "ints": "a whole number, or a list or tuple of them",
     "dtype": "a data type such as torch.float64",
-    "enum": "one of the strings in `choices`",
+    "enum": "one of the strings in brackets",
     "equation": "a string of einsum subscripts",
     "none": "nothing but the literal None",
     "any": "checked where it is used",
@@ -60,9 +60,11 @@ MAX_INTEGER = 2**31
 
 #: What an operand's values are checked for, right before the call.
 CHECKS = {
+    "filled": "no operand is without elements: torch reads the first one",
     "finite": "no operand holds NaN or an infinity: LAPACK may crash on them, or never converge",
     "label": "no label is below -1: torch reads the scores at it",
     "rate": "no rate is negative, NaN or infinite",
+    "spectral": "as `finite`, where the norm is made of singular values",
     "quotient": "the lowest integer is not divided by -1: the quotient does not fit, and the processor traps",
 }
 
