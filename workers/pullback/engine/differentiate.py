@@ -22,7 +22,9 @@ from pullback.contract.errors import InvalidArgument, LimitExceeded
 from pullback.contract.program.diagnose import exceeded_at
 from pullback.engine.faults import (
     TORCH_ERRORS,
+    BackwardFailed,
     TooBig,
+    is_about_a_node,
     is_freed_graph,
     is_out_of_memory,
     out_of_memory,
@@ -92,6 +94,7 @@ def differentiate(
     Raises:
         InvalidArgument: the outputs cannot be differentiated.
         LimitExceeded: the backward pass would be beyond a limit.
+        BackwardFailed: torch cannot compute it.
     """
     if not request.differentiates:
         return Gradients()
@@ -193,7 +196,10 @@ def _backward(
                 "retain_graph=True, or ask for values only",
                 field=path,
             ) from error
-        raise InvalidArgument(f"cannot be differentiated: {plain(error)}", field=path) from error
+        failure = InvalidArgument(f"cannot be differentiated: {plain(error)}", field=path)
+        if is_about_a_node(error):
+            raise BackwardFailed(failure, error) from error
+        raise failure from error
     return dict(zip(leaves, gradients, strict=True))
 
 

@@ -9,8 +9,10 @@ import torch
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded
 from pullback.contract.limits import limit_metadata
+from pullback.engine.blame import blamed
 from pullback.engine.differentiate import differentiate, made_leaves
 from pullback.engine.draws import Draws
+from pullback.engine.faults import BackwardFailed
 from pullback.engine.graph import read_graph
 from pullback.engine.interpret import run
 from pullback.engine.meter import Meter
@@ -48,6 +50,17 @@ def evaluate_alone(
         ProgramError: a statement failed.
         LimitExceeded: something is too big.
     """
+    try:
+        return _evaluate(code, evaluation, limits, device)
+    except BackwardFailed as failure:
+        raise blamed(
+            failure, code, lambda watched: _evaluate(watched, evaluation, limits, device)
+        ) from failure
+
+
+def _evaluate(
+    code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits, device: str
+) -> evaluation_pb2.Result:
     request = read_request(evaluation, code.program, limits)
     inputs = {name: read(tensor, device) for name, tensor in evaluation.inputs.items()}
     for name in request.wrt:

@@ -39,6 +39,8 @@ _NO_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|std::bad_alloc|Storage size calculation overflowed",
     re.IGNORECASE,
 )
+_NO_ROOM = "needs more memory than there is"
+_MEMORY = {"limit": "memory", "estimate": "unknown"}
 _IN_OTHER_WORDS = (
     (
         _SECOND_BACKWARD,
@@ -95,6 +97,22 @@ class TooBig(Exception):
         self.call = call
 
 
+class BackwardFailed(Exception):
+    """A backward pass that torch could not compute. `blame` finds the statement whose derivative it was.
+
+    Args:
+        error: what to raise where that is not found.
+        cause: what torch raised.
+        place: where the program began the pass; None where the evaluation itself did.
+    """
+
+    def __init__(self, error: PullbackError, cause: Exception, place: Place | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.reason = plain(cause)
+        self.place = place
+
+
 def translate(
     error: Exception, source: str, place: Place, op: str, operands: tuple[object, ...]
 ) -> PullbackError:
@@ -108,9 +126,10 @@ def translate(
         operands: what it was given.
     """
     if isinstance(error, TooBig):
-        return exceeded_at(source, place, f"`{spoken(op)}` {error}", error.metadata)
+        return exceeded_at(source, place, f"`{spoken(op)}` {error}{_culprit(error)}", error.metadata)
     if is_out_of_memory(error):
-        return out_of_memory(f"line {place.line}: `{spoken(op)}` on {describe_operands(operands)}")
+        message = f"`{spoken(op)}` on {describe_operands(operands)} {_NO_ROOM}"
+        return exceeded_at(source, place, message, _MEMORY)
     return _program_error(error, source, place, op, operands)
 
 
@@ -121,9 +140,13 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def out_of_memory(subject: str) -> LimitExceeded:
     """Makes the error for something that needs more memory than the process may take."""
-    return LimitExceeded(
-        f"{subject} needs more memory than there is", metadata={"limit": "memory", "estimate": "unknown"}
-    )
+    return LimitExceeded(f"{subject} {_NO_ROOM}", metadata=_MEMORY)
+
+
+def _culprit(error: TooBig) -> str:
+    if error.call is None:
+        return ""
+    return f"; most of it for the gradient of `{spoken(error.call.op)}` on line {error.call.place.line}"
 
 
 def _program_error(
@@ -147,7 +170,13 @@ def plain(error: Exception) -> str:
     line = re.split(r"[.,;] (?:but expected one of|Use |Please |Exception raised|Hint)", line, maxsplit=1)[0]
     if not line or _INTERNAL.search(line):
         return "torch cannot compute this"
-    return line if len(line) <= MAX_TORCH_CHARS else line[: MAX_TORCH_CHARS - 1] + "…"
+    return line.rstrip(".") if len(line) <= MAX_TORCH_CHARS else line[: MAX_TORCH_CHARS - 1] + "…"
+
+
+def is_about_a_node(error: Exception) -> bool:
+    """Tells whether a backward pass may have failed at one statement's derivative, rather than as a whole."""
+    text = str(error)
+    return not (is_out_of_memory(error) or any(mark in text for mark, _ in _IN_OTHER_WORDS))
 
 
 def is_freed_graph(error: Exception) -> bool:

@@ -28,8 +28,9 @@ from pullback.contract.program.ir import (
 )
 from pullback.engine.calls import ReadyCall, make_ready
 from pullback.engine.draws import Draws
-from pullback.engine.faults import TORCH_ERRORS, Refused, TooBig, translate
+from pullback.engine.faults import TORCH_ERRORS, BackwardFailed, Refused, TooBig, is_about_a_node, translate
 from pullback.engine.printing import Printer, formatted
+from pullback.engine.reverse_calls import BACKWARD
 from pullback.engine.run import Run
 from pullback.engine.values import describe_value, is_number
 from pullback.engine.wire import TORCH_DTYPES
@@ -157,6 +158,7 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Dra
     Raises:
         ProgramError: a statement failed.
         LimitExceeded: a statement would make something too big.
+        BackwardFailed: a backward pass of the program failed.
     """
     state = Run(list(code.template), dict(inputs), Printer(meter.limits.printed_chars), draws or Draws())
     for name, slot in code.program.inputs.items():
@@ -210,7 +212,10 @@ class _Machine:
             value = ready.invoke(operands, keywords, self._meter, self._state.draws)
         except _RAISED_BY_CALLS as error:
             named = (*operands, *keywords.values())
-            raise translate(error, self._source, call.place, call.op, named) from error
+            failure = translate(error, self._source, call.place, call.op, named)
+            if call.op in BACKWARD and not isinstance(error, (Refused, TooBig)) and is_about_a_node(error):
+                raise BackwardFailed(failure, error, call.place) from error
+            raise failure from error
         slots[call.target] = value
 
     def _choose(self, ready: ReadyChoose) -> None:
