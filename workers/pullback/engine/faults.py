@@ -42,6 +42,7 @@ _NO_MEMORY = re.compile(
 _NO_ROOM = "needs more memory than there is"
 _MEMORY = {"limit": "memory", "estimate": "unknown"}
 _IN_OTHER_WORDS = (
+    ('"bitwise_', "it takes whole numbers and bools only; a power is written x**2"),
     (
         _SECOND_BACKWARD,
         "the graph behind it was freed by an earlier backward pass; the first call needs `retain_graph=True`",
@@ -211,4 +212,5 @@ _SYMBOLS = {
 
 def spoken(op: str) -> str:
     """Writes an op's key as the program's author wrote it: ``+``, ``.mean``, ``torch.sin``."""
-    return _SYMBOLS.get(op) or op.replace("torch.nn.functional.", "F.").replace("Tensor.", ".", 1)
+    name = op.replace("torch.nn.functional.", "F.").removeprefix("builtins.")
+    return _SYMBOLS.get(op) or name.replace("Tensor.", ".", 1)

@@ -29,6 +29,8 @@ def describe_value(value: object) -> str:
             text = "a string"
         case torch.Size():
             text = f"the shape {list(value)}"
+        case tuple() | list() if value and all(isinstance(item, torch.Tensor) for item in value):
+            text = f"a {'list' if isinstance(value, list) else 'tuple'} of {describe_operands(tuple(value))}"
         case tuple() | list():
             text = f"a {'list' if isinstance(value, list) else 'tuple'} of {len(value)}"
         case torch.dtype():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.program.diagnose import fault, nearest, shown
+from pullback.contract.program.names import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,7 +37,8 @@ def check_names(
     for name, place in program.input_places.items():
         if name not in inputs:
             suggestion = nearest(name, {*inputs, *(program.names.keys() - program.inputs.keys())})
-            raise fault(program.source, place, f"unknown name {shown(name)}", suggestion)
+            advice = f", and no module here: {ABSENT[name]}" if name in ABSENT else ""
+            raise fault(program.source, place, f"unknown name {shown(name)}{advice}", suggestion)
     _check_each("outputs", outputs, program.names, "is not bound when the program ends")
     _check_each("wrt", wrt, inputs, "is not an input")
     if outputs:

@@ -30,6 +30,9 @@ _ZERO_GRAD = "Tensor.grad.zero_"
 # What Python's float takes as a string and a number literal cannot say.
 _FLOAT_STRINGS = frozenset({"inf", "+inf", "-inf", "nan"})
 
+# Names that numpy has for arguments of torch.
+_SYNONYMS = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "a": "input", "x": "input"}
+
 _EQUATION = re.compile(r"[A-Za-z,.\-> ]*")
 
 
@@ -73,6 +76,8 @@ def callee(expressions: Expressions, node: ast.Call) -> tuple[str, ast.expr | No
             return _bare_function(expressions, node.func), None
         case ast.Attribute():
             return _dotted_function(expressions, node.func)
+        case ast.Call(func=ast.Attribute() as inner) if (key := expressions.dotted(inner)) and key not in OPS:
+            raise expressions.unknown(inner, key)
         case ast.Lambda():
             expressions.compile(node.func)  # which says what to write
     raise expressions.source.fault(node, "only a function or a method can be called, by its name")
@@ -163,8 +168,15 @@ def _bindings(
     bindings = [outcome for outcome in outcomes if not isinstance(outcome, str)]
     if bindings:
         return bindings
+    if absent := expressions.absent(node.func):
+        raise expressions.source.fault(node, absent)
     problem = next(outcome for outcome in reversed(outcomes) if isinstance(outcome, str))
-    raise expressions.source.fault(node, f"{op.key} {problem}; {_usage(op)}")
+    known = {param.name for signature in op.signatures for param in signature.params}
+    strange = next((name for name in names if name not in known), "")
+    suggestion = _SYNONYMS.get(strange, strange)
+    if suggestion not in known:
+        suggestion = nearest(strange, known)
+    raise expressions.source.fault(node, f"{op.key} {problem}; {_usage(op)}", suggestion)
 
 
 def _argument(expressions: Expressions, node: ast.expr, params: Sequence[Param]) -> int:

@@ -101,8 +101,8 @@ class Definitions:
         reason = valid_name(name, self._limits)
         if name in SEQUENCES:
             reason = "is reserved for the language"
-        elif name in expressions.imported:
-            reason = "is an imported function"
+        elif name in expressions.imported or name in expressions.modules:
+            reason = "is imported"
         elif name in self.functions:
             reason = "is defined already"
         elif name in expressions.builder.names:

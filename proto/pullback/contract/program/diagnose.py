@@ -136,7 +136,17 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
         return ""
     pool = sorted({candidate for candidate in candidates if candidate != name})[:_CANDIDATES]
     found = difflib.get_close_matches(name, pool, n=1, cutoff=_LIKENESS)
+    # Two letters in the wrong order make a short name too unlike for difflib.
+    found += [candidate for candidate in pool if _is_swapped(name, candidate)]
     return found[0] if found else ""
+
+
+def _is_swapped(name: str, candidate: str) -> bool:
+    different = [index for index, (a, b) in enumerate(zip(name, candidate, strict=False)) if a != b]
+    match different:
+        case [first, second] if second == first + 1 and len(name) == len(candidate):
+            return name[first] == candidate[second] and name[second] == candidate[first]
+    return False
 
 
 def _position(place: Place) -> str:

@@ -10,7 +10,7 @@ from pullback.contract.program import calls, conditions, loops
 from pullback.contract.program.diagnose import nearest, shown
 from pullback.contract.program.folding import INTEGERS, fold
 from pullback.contract.program.ir import BuildSlice
-from pullback.contract.program.names import BUILTINS, CONSTANTS, ROOTS, similar
+from pullback.contract.program.names import ABSENT, BUILTINS, CONSTANTS, ROOTS, hint, similar
 from pullback.contract.program.operators import OPERATORS
 from pullback.contract.program.ops import OPS
 
@@ -64,6 +64,7 @@ class Expressions:
         names: the names that have values.
         budget: what unrolling costs.
         imported: bare names that ``from ... import`` made -> the dotted name that each stands for.
+        modules: names that ``import ... as`` made -> the module that each stands for.
         functions: the functions that the program defines, by name.
         host: what compiles statements.
     """
@@ -75,6 +76,7 @@ class Expressions:
         self.names = context.names
         self.budget = context.budget
         self.imported: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
         self.functions = context.functions
         self.host = host
         self._inputs = context.inputs
@@ -125,9 +127,22 @@ class Expressions:
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
-        if not isinstance(node, ast.Name) or node.id not in ROOTS:
+        if not isinstance(node, ast.Name) or self.names.is_own(node.id):
             return None
-        return ".".join([ROOTS[node.id], *reversed(parts)])
+        root = ROOTS.get(node.id) or self.modules.get(node.id)
+        if root is None:
+            return None
+        return ".".join([root, *reversed(parts)])
+
+    def absent(self, node: ast.expr) -> str:
+        """Says what to do instead, where an expression begins with a module that is not here; else empty."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in ABSENT or self.names.is_own(node.id):
+            return ""
+        slot = self.builder.names.get(node.id)
+        is_bound = slot is not None and slot != self.builder.inputs.get(node.id)
+        return "" if is_bound else f"{node.id!r} is no value: {ABSENT[node.id]}"
 
     def unknown(self, node: ast.expr, key: str) -> ProgramError:
         """Makes the error for a dotted name, or a method ``Tensor.x``, that the op table lacks."""
@@ -136,7 +151,11 @@ class Expressions:
             return self.source.fault(
                 node, f"{shown(name)} begins with an underscore, and such names are never reachable"
             )
-        return self.source.fault(node, f"{shown(name)} is not part of the language", similar(key))
+        if absent := self.absent(node):
+            return self.source.fault(node, absent)
+        advice = hint(key)
+        message = f"{shown(name)} is not part of the language{advice and f': {advice}'}"
+        return self.source.fault(node, message, "" if advice else similar(key))
 
     def _literal(self, node: ast.expr, value: object) -> int:
         if isinstance(value, str):
@@ -158,7 +177,7 @@ class Expressions:
             raise self.source.fault(node, f"{name!r} is a function, and no value; call it with (...)")
         if name in self.imported:
             return self._module_value(node, self.imported[name])
-        if name in ROOTS:
+        if name in ROOTS or name in self.modules:
             raise self.source.fault(node, f"{name!r} is a module, not a value")
         if name in BUILTINS or name == "print":
             raise self.source.fault(node, f"{name!r} is a function; call it with (...)")

@@ -22,6 +22,33 @@ if TYPE_CHECKING:
 #: Names that begin a dotted name -> what they stand for.
 ROOTS: Mapping[str, str] = MappingProxyType({"torch": "torch", "F": "torch.nn.functional", "math": "math"})
 
+#: What an import can name.
+MODULES = frozenset(
+    {
+        *ROOTS.values(),
+        *(f"torch.{name}" for name in ("autograd", "fft", "linalg", "nn", "special")),
+    }
+)
+
+#: Names that people use without importing them here -> what to do instead.
+ABSENT: Mapping[str, str] = MappingProxyType(
+    {
+        "nn": "write import torch.nn as nn first",
+        "np": "there is no numpy here; torch has the same functions",
+        "numpy": "there is no numpy here; torch has the same functions",
+        "optim": "there are no optimisers here; write the step out, as in w = w - 0.1 * g",
+        "plt": "nothing can be drawn here",
+    }
+)
+
+# Parts of torch that are classes with state -> what to write instead.
+_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "torch.nn.": "layers with parameters of their own are classes; write F.linear(x, weight, bias) and its kin",
+        "torch.optim.": ABSENT["optim"],
+    }
+)
+
 #: Functions of Python that are called by a bare name.
 BUILTINS = frozenset(key.removeprefix("builtins.") for key in OPS if key.startswith("builtins."))
 
@@ -76,6 +103,14 @@ def valid_name(name: str, limits: Limits = DEFAULT_LIMITS) -> str | None:
     if name in RESERVED:
         return "is reserved for the language"
     return None
+
+
+def hint(key: str) -> str:
+    """Says why an unknown dotted name cannot be had, and what to write; empty where nothing is known of it."""
+    for prefix, advice in _CLASSES.items():
+        if key.startswith(prefix) and not key.startswith("torch.nn.functional."):
+            return advice
+    return ""
 
 
 def similar(key: str) -> str:

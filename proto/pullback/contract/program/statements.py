@@ -7,7 +7,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pullback.contract.program import calls, loops, prints
+from pullback.contract.program import calls, imports, loops, prints
 from pullback.contract.program.budget import Budget
 from pullback.contract.program.builder import BACKWARD_OPS, Builder
 from pullback.contract.program.definitions import Calls, Definitions
@@ -15,8 +15,7 @@ from pullback.contract.program.diagnose import shown
 from pullback.contract.program.expressions import Context, Expressions
 from pullback.contract.program.functions import bound_names
 from pullback.contract.program.ir import SetTracking, Unpack
-from pullback.contract.program.names import CONSTANTS, ROOTS, similar, valid_name
-from pullback.contract.program.ops import OPS
+from pullback.contract.program.names import valid_name
 from pullback.contract.program.scopes import Names, Scope
 
 if TYPE_CHECKING:
@@ -44,15 +43,6 @@ _EFFECTS = BACKWARD_OPS | {
 
 # ``with`` what -> whether operations are tracked inside.
 _TRACKING = MappingProxyType({"torch.no_grad": False, "torch.enable_grad": True})
-
-# The whole-module imports: module, and the name that it is bound to. The names are bound without them too.
-_IMPORTS = frozenset(
-    {("torch", None), ("math", None), ("torch.nn.functional", "F")}
-    | {(name, name) for name in ("torch", "math")}
-)
-
-# What ``from ... import`` takes names from.
-_MODULES = frozenset({*ROOTS.values(), "torch.nn"})
 
 
 class Exit(Enum):
@@ -161,9 +151,9 @@ class Statements:
             case ast.Import() | ast.ImportFrom() if self._names.scope:
                 raise self._source.fault(node, "an import stands outside of functions")
             case ast.Import():
-                self._import(node)
+                imports.compile_import(self._expressions, node)
             case ast.ImportFrom():
-                self._import_from(node)
+                imports.compile_import_from(self._expressions, node)
         return None
 
     def _expression(self, node: ast.expr, *, last: bool) -> None:
@@ -290,10 +280,11 @@ class Statements:
     def _check_target(self, node: ast.expr, name: str) -> None:
         if name == "_":
             return  # the usual name for what is not wanted
+        is_own = self._names.is_own(name)
         reason = valid_name(name, self._limits)
-        if name in self._expressions.imported:
-            reason = "is an imported function"
-        if name in self._expressions.functions and not self._names.is_own(name):
+        if (name in self._expressions.imported or name in self._expressions.modules) and not is_own:
+            reason = "is imported"
+        if name in self._expressions.functions and not is_own:
             reason = "is a function of the program"
         if reason is not None:
             raise self._source.fault(node, f"{shown(name)} cannot be assigned: it {reason}")
@@ -327,33 +318,3 @@ class Statements:
         self._tracking = before
         self._builder.emit(SetTracking(place, before))
         return reason
-
-    def _import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            if (alias.name, alias.asname) not in _IMPORTS:
-                raise self._source.fault(
-                    alias,
-                    "imports are `import torch`, `import math`, `import torch.nn.functional as F` and "
-                    "`from torch import ...`",
-                )
-
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        if node.module not in _MODULES or node.level:
-            raise self._source.fault(
-                node, f"nothing can be imported from {shown(node.module or '.')}, only from torch"
-            )
-        for alias in node.names:
-            key = f"{node.module}.{alias.name}"
-            name = alias.asname or alias.name
-            if key == "torch.nn.functional" and name == "F":
-                continue
-            self._import_name(alias, key, name)
-
-    def _import_name(self, alias: ast.alias, key: str, name: str) -> None:
-        if key not in OPS and key not in CONSTANTS:
-            raise self._source.fault(alias, f"{shown(key)} is not part of the language", similar(key))
-        is_taken = name in self._builder.names or name in self._expressions.functions
-        reason = "has a value already" if is_taken else valid_name(name, self._limits)
-        if reason is not None and f"builtins.{name}" not in OPS:
-            raise self._source.fault(alias, f"{shown(name)} cannot be imported: it {reason}")
-        self._expressions.imported[name] = key
