@@ -107,6 +107,9 @@ class Held:
             _free(each)
         return self.bound()
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Forgets all storages."""
         for each in self._storages:

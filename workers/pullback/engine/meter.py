@@ -144,7 +144,12 @@ class Meter:
         return found
 
     def begin_backward(
-        self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor] | None, *, create_graph: bool
+        self,
+        outputs: Sequence[torch.Tensor],
+        inputs: Sequence[torch.Tensor] | None,
+        *,
+        create_graph: bool,
+        closely: bool = False,
     ) -> Reverse | None:
         """Counts a backward pass, before it is made.
 
@@ -152,6 +157,7 @@ class Meter:
             outputs: what is differentiated.
             inputs: with respect to what; None for all leaves.
             create_graph: whether it can be differentiated again.
+            closely: whether to look at it even where it is far below the limits.
 
         Returns:
             What it will take; None where that is far below the limits.
@@ -159,7 +165,7 @@ class Meter:
         Raises:
             TooBig: it would be beyond a limit.
         """
-        if not (create_graph or self._nested) and self._is_far_below():
+        if not (closely or create_graph or self._nested) and self._is_far_below():
             return None
         most = max(0, self.limits.dispatched_ops - self.calls)
         roots = [(node, each.output_nr) for each in outputs if (node := each.grad_fn) is not None]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -161,7 +161,7 @@ class _Trial:
         self._inputs = inputs
         self._meter = Meter(limits)
         self._dtype = TORCH_DTYPES[inputs[0].dtype.name]
-        self._slots = list(code.template)
+        self._slots: list[Any] = list(code.template)
         self._writer = StepWriter(self._slots, self._dtype)
         self._fits = True
         for row in inputs:
@@ -192,16 +192,31 @@ class _Trial:
                 return None
         if self._request.differentiates and not self._is_differentiable(slots[self._request.outputs[-1]]):
             return None
-        if sum(row.byte_count for row in outputs) > self._meter.limits.result_bytes // 2:
-            return None  # so near the limit, gradients included, that it is measured where it runs alone
-        return self._assemble(tuple(outputs), numbers, slots[self._request.outputs[-1]])
+        last = slots[self._request.outputs[-1]]
+        max_rows = self._max_rows(last)
+        size = sum(row.byte_count for row in outputs)
+        if max_rows < ROW_BLOCK or size > self._meter.limits.result_bytes // 2:
+            return None  # so near a limit, gradients included, that it is measured where it runs alone
+        return self._assemble(tuple(outputs), numbers, last, max_rows)
+
+    def _max_rows(self, last: int) -> int:
+        """Prices the derivative too, once for all evaluations of the plan, and shares memory out among rows."""
+        if self._request.differentiates:
+            leaves = [self._slots[row.slot] for row in self._inputs if row.name in self._request.wrt]
+            self._meter.begin_backward([self._slots[last]], leaves, create_graph=False, closely=True)
+        largest = max(value.numel() for value in self._slots if isinstance(value, torch.Tensor))
+        rows = min(MAX_ROWS, max(ROW_BLOCK, MAX_STACK_ELEMENTS // largest))
+        return min(rows, self._meter.limits.live_bytes // max(1, self._meter.peak)) // ROW_BLOCK * ROW_BLOCK
 
     def _assemble(
-        self, outputs: tuple[RowTensor, ...], numbers: Mapping[str, bool | int | float], last: int
+        self,
+        outputs: tuple[RowTensor, ...],
+        numbers: Mapping[str, bool | int | float],
+        last: int,
+        max_rows: int,
     ) -> RowPlan:
         read = {row.name for row in self._inputs}
         template = [None if isinstance(value, torch.Tensor) else value for value in self._slots]
-        largest = max(value.numel() for value in self._slots if isinstance(value, torch.Tensor))
         return RowPlan(
             steps=tuple(self._writer.steps),
             template=(*template, *self._writer.further),
@@ -211,7 +226,7 @@ class _Trial:
             numbers=numbers,
             differentiated=last if self._request.differentiates else None,
             independent=tuple(name for name in self._request.wrt if name not in read),
-            max_rows=max(ROW_BLOCK, min(MAX_ROWS, MAX_STACK_ELEMENTS // largest) // ROW_BLOCK * ROW_BLOCK),
+            max_rows=max_rows,
         )
 
     def _is_differentiable(self, slot: int) -> bool:
