@@ -77,12 +77,7 @@ def check_tensor(path: str, tensor: pb.Tensor, limits: Limits = DEFAULT_LIMITS) 
         InvalidArgument: data type, sizes or bytes are wrong.
         LimitExceeded: it has more dimensions than is allowed.
     """
-    dtype = BY_CODE.get(tensor.dtype)
-    if dtype is None:
-        known = ", ".join(row.name for row in DTYPES)
-        raise InvalidArgument(
-            f"{tensor.dtype} is not a known data type; known are {known}", field=f"{path}.dtype"
-        )
+    dtype = _dtype(path, tensor.dtype)
     shape = tuple(tensor.shape)
     data = tensor.data
     needed = dtype.size if not shape else dtype.size * _element_count(path, shape, limits)
@@ -92,6 +87,24 @@ def check_tensor(path: str, tensor: pb.Tensor, limits: Limits = DEFAULT_LIMITS) 
         )
     if dtype.code == pb.DATA_TYPE_BOOL and data.translate(None, b"\x00\x01"):
         raise InvalidArgument("a bool is the byte 0 or 1, but there are others", field=f"{path}.data")
+    return dtype
+
+
+def check_spec(path: str, spec: pb.Tensor | pb.TensorSpec, limits: Limits = DEFAULT_LIMITS) -> int:
+    """Checks what a tensor from outside is to be, whatever its elements; gives the bytes that they take.
+
+    Raises:
+        InvalidArgument: data type or sizes are wrong.
+        LimitExceeded: it has more dimensions than is allowed.
+    """
+    return _dtype(path, spec.dtype).size * _element_count(path, tuple(spec.shape), limits)
+
+
+def _dtype(path: str, code: int) -> DType:
+    dtype = BY_CODE.get(code)
+    if dtype is None:
+        known = ", ".join(row.name for row in DTYPES)
+        raise InvalidArgument(f"{code} is not a known data type; known are {known}", field=f"{path}.dtype")
     return dtype
 
 

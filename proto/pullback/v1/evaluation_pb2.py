@@ -28,7 +28,7 @@ from pullback.v1 import graph_pb2 as pullback_dot_v1_dot_graph__pb2
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpullback/v1/evaluation.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17pullback/v1/graph.proto\x1a\x18pullback/v1/tensor.proto\"\x95\x04\n\nEvaluation\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x33\n\x06inputs\x18\x02 \x03(\x0b\x32#.pullback.v1.Evaluation.InputsEntry\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03wrt\x18\x04 \x03(\t\x12)\n\x08gradient\x18\x05 \x01(\x0b\x32\x15.pullback.v1.GradientH\x00\x12,\n\nvalue_only\x18\x06 \x01(\x0b\x32\x16.pullback.v1.ValueOnlyH\x00\x12;\n\ncotangents\x18\x10 \x03(\x0b\x32\'.pullback.v1.Evaluation.CotangentsEntry\x12\x14\n\x0creturn_graph\x18\x11 \x01(\x08\x12#\n\x06\x64\x65vice\x18\x12 \x01(\x0e\x32\x13.pullback.v1.Device\x12*\n\x07timeout\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04seed\x18\x14 \x01(\x04\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1a\x46\n\x0f\x43otangentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x42\x0c\n\nderivative\"\n\n\x08Gradient\"\x0b\n\tValueOnly\"\xbd\x04\n\x06Result\x12/\n\x06values\x18\x01 \x03(\x0b\x32\x1f.pullback.v1.Result.ValuesEntry\x12\x35\n\tgradients\x18\x02 \x03(\x0b\x32\".pullback.v1.Result.GradientsEntry\x12\x42\n\x10\x61\x62sent_gradients\x18\x03 \x03(\x0b\x32(.pullback.v1.Result.AbsentGradientsEntry\x12)\n\x05graph\x18\x04 \x01(\x0b\x32\x1a.pullback.v1.AutogradGraph\x12\x0f\n\x07printed\x18\x05 \x01(\t\x12#\n\x06\x64\x65vice\x18\x06 \x01(\x0e\x32\x13.pullback.v1.Device\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x08 \x01(\t\x12%\n\x07timings\x18\t \x01(\x0b\x32\x14.pullback.v1.Timings\x1a\x42\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1a\x45\n\x0eGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1aT\n\x14\x41\x62sentGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0e\x32\x1c.pullback.v1.GradientAbsence:\x02\x38\x01\"\x9b\x01\n\x07Timings\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*A\n\x06\x44\x65vice\x12\x16\n\x12\x44\x45VICE_UNSPECIFIED\x10\x00\x12\x0e\n\nDEVICE_CPU\x10\x01\x12\x0f\n\x0b\x44\x45VICE_CUDA\x10\x02*\x9d\x01\n\x0fGradientAbsence\x12 \n\x1cGRADIENT_ABSENCE_UNSPECIFIED\x10\x00\x12 \n\x1cGRADIENT_ABSENCE_INDEPENDENT\x10\x01\x12 \n\x1cGRADIENT_ABSENCE_NOT_TRACKED\x10\x02\x12$\n GRADIENT_ABSENCE_NOT_ACCUMULATED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpullback/v1/evaluation.proto\x12\x0bpullback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17pullback/v1/graph.proto\x1a\x18pullback/v1/tensor.proto\"\xa6\x04\n\nEvaluation\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x33\n\x06inputs\x18\x02 \x03(\x0b\x32#.pullback.v1.Evaluation.InputsEntry\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03wrt\x18\x04 \x03(\t\x12)\n\x08gradient\x18\x05 \x01(\x0b\x32\x15.pullback.v1.GradientH\x00\x12,\n\nvalue_only\x18\x06 \x01(\x0b\x32\x16.pullback.v1.ValueOnlyH\x00\x12;\n\ncotangents\x18\x10 \x03(\x0b\x32\'.pullback.v1.Evaluation.CotangentsEntry\x12\x14\n\x0creturn_graph\x18\x11 \x01(\x08\x12#\n\x06\x64\x65vice\x18\x12 \x01(\x0e\x32\x13.pullback.v1.Device\x12*\n\x07timeout\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04seed\x18\x14 \x01(\x04\x12\x0f\n\x07\x64ry_run\x18\x15 \x01(\x08\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1a\x46\n\x0f\x43otangentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x42\x0c\n\nderivative\"\n\n\x08Gradient\"\x0b\n\tValueOnly\"\xe8\x04\n\x06Result\x12/\n\x06values\x18\x01 \x03(\x0b\x32\x1f.pullback.v1.Result.ValuesEntry\x12\x35\n\tgradients\x18\x02 \x03(\x0b\x32\".pullback.v1.Result.GradientsEntry\x12\x42\n\x10\x61\x62sent_gradients\x18\x03 \x03(\x0b\x32(.pullback.v1.Result.AbsentGradientsEntry\x12)\n\x05graph\x18\x04 \x01(\x0b\x32\x1a.pullback.v1.AutogradGraph\x12\x0f\n\x07printed\x18\x05 \x01(\t\x12#\n\x06\x64\x65vice\x18\x06 \x01(\x0e\x32\x13.pullback.v1.Device\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x08 \x01(\t\x12%\n\x07timings\x18\t \x01(\x0b\x32\x14.pullback.v1.Timings\x12)\n\testimates\x18\n \x01(\x0b\x32\x16.pullback.v1.Estimates\x1a\x42\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1a\x45\n\x0eGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.pullback.v1.Tensor:\x02\x38\x01\x1aT\n\x14\x41\x62sentGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0e\x32\x1c.pullback.v1.GradientAbsence:\x02\x38\x01\"\xe3\x03\n\tEstimates\x12\x32\n\x06values\x18\x01 \x03(\x0b\x32\".pullback.v1.Estimates.ValuesEntry\x12\x38\n\tgradients\x18\x02 \x03(\x0b\x32%.pullback.v1.Estimates.GradientsEntry\x12\x45\n\x10\x61\x62sent_gradients\x18\x03 \x03(\x0b\x32+.pullback.v1.Estimates.AbsentGradientsEntry\x12\x12\n\nlive_bytes\x18\x04 \x01(\x03\x12\x0c\n\x04work\x18\x05 \x01(\x03\x12\x16\n\x0e\x64ispatched_ops\x18\x06 \x01(\x03\x1a\x46\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\x1aI\n\x0eGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\x1aT\n\x14\x41\x62sentGradientsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0e\x32\x1c.pullback.v1.GradientAbsence:\x02\x38\x01\"\x9b\x01\n\x07Timings\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*A\n\x06\x44\x65vice\x12\x16\n\x12\x44\x45VICE_UNSPECIFIED\x10\x00\x12\x0e\n\nDEVICE_CPU\x10\x01\x12\x0f\n\x0b\x44\x45VICE_CUDA\x10\x02*\x9d\x01\n\x0fGradientAbsence\x12 \n\x1cGRADIENT_ABSENCE_UNSPECIFIED\x10\x00\x12 \n\x1cGRADIENT_ABSENCE_INDEPENDENT\x10\x01\x12 \n\x1cGRADIENT_ABSENCE_NOT_TRACKED\x10\x02\x12$\n GRADIENT_ABSENCE_NOT_ACCUMULATED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,28 +45,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESULT_GRADIENTSENTRY']._serialized_options = b'8\001'
   _globals['_RESULT_ABSENTGRADIENTSENTRY']._loaded_options = None
   _globals['_RESULT_ABSENTGRADIENTSENTRY']._serialized_options = b'8\001'
-  _globals['_DEVICE']._serialized_start=1456
-  _globals['_DEVICE']._serialized_end=1521
-  _globals['_GRADIENTABSENCE']._serialized_start=1524
-  _globals['_GRADIENTABSENCE']._serialized_end=1681
+  _globals['_ESTIMATES_VALUESENTRY']._loaded_options = None
+  _globals['_ESTIMATES_VALUESENTRY']._serialized_options = b'8\001'
+  _globals['_ESTIMATES_GRADIENTSENTRY']._loaded_options = None
+  _globals['_ESTIMATES_GRADIENTSENTRY']._serialized_options = b'8\001'
+  _globals['_ESTIMATES_ABSENTGRADIENTSENTRY']._loaded_options = None
+  _globals['_ESTIMATES_ABSENTGRADIENTSENTRY']._serialized_options = b'8\001'
+  _globals['_DEVICE']._serialized_start=2002
+  _globals['_DEVICE']._serialized_end=2067
+  _globals['_GRADIENTABSENCE']._serialized_start=2070
+  _globals['_GRADIENTABSENCE']._serialized_end=2227
   _globals['_EVALUATION']._serialized_start=162
-  _globals['_EVALUATION']._serialized_end=695
-  _globals['_EVALUATION_INPUTSENTRY']._serialized_start=543
-  _globals['_EVALUATION_INPUTSENTRY']._serialized_end=609
-  _globals['_EVALUATION_COTANGENTSENTRY']._serialized_start=611
-  _globals['_EVALUATION_COTANGENTSENTRY']._serialized_end=681
-  _globals['_GRADIENT']._serialized_start=697
-  _globals['_GRADIENT']._serialized_end=707
-  _globals['_VALUEONLY']._serialized_start=709
-  _globals['_VALUEONLY']._serialized_end=720
-  _globals['_RESULT']._serialized_start=723
-  _globals['_RESULT']._serialized_end=1296
-  _globals['_RESULT_VALUESENTRY']._serialized_start=1073
-  _globals['_RESULT_VALUESENTRY']._serialized_end=1139
-  _globals['_RESULT_GRADIENTSENTRY']._serialized_start=1141
-  _globals['_RESULT_GRADIENTSENTRY']._serialized_end=1210
-  _globals['_RESULT_ABSENTGRADIENTSENTRY']._serialized_start=1212
-  _globals['_RESULT_ABSENTGRADIENTSENTRY']._serialized_end=1296
-  _globals['_TIMINGS']._serialized_start=1299
-  _globals['_TIMINGS']._serialized_end=1454
+  _globals['_EVALUATION']._serialized_end=712
+  _globals['_EVALUATION_INPUTSENTRY']._serialized_start=560
+  _globals['_EVALUATION_INPUTSENTRY']._serialized_end=626
+  _globals['_EVALUATION_COTANGENTSENTRY']._serialized_start=628
+  _globals['_EVALUATION_COTANGENTSENTRY']._serialized_end=698
+  _globals['_GRADIENT']._serialized_start=714
+  _globals['_GRADIENT']._serialized_end=724
+  _globals['_VALUEONLY']._serialized_start=726
+  _globals['_VALUEONLY']._serialized_end=737
+  _globals['_RESULT']._serialized_start=740
+  _globals['_RESULT']._serialized_end=1356
+  _globals['_RESULT_VALUESENTRY']._serialized_start=1133
+  _globals['_RESULT_VALUESENTRY']._serialized_end=1199
+  _globals['_RESULT_GRADIENTSENTRY']._serialized_start=1201
+  _globals['_RESULT_GRADIENTSENTRY']._serialized_end=1270
+  _globals['_RESULT_ABSENTGRADIENTSENTRY']._serialized_start=1272
+  _globals['_RESULT_ABSENTGRADIENTSENTRY']._serialized_end=1356
+  _globals['_ESTIMATES']._serialized_start=1359
+  _globals['_ESTIMATES']._serialized_end=1842
+  _globals['_ESTIMATES_VALUESENTRY']._serialized_start=1611
+  _globals['_ESTIMATES_VALUESENTRY']._serialized_end=1681
+  _globals['_ESTIMATES_GRADIENTSENTRY']._serialized_start=1683
+  _globals['_ESTIMATES_GRADIENTSENTRY']._serialized_end=1756
+  _globals['_ESTIMATES_ABSENTGRADIENTSENTRY']._serialized_start=1272
+  _globals['_ESTIMATES_ABSENTGRADIENTSENTRY']._serialized_end=1356
+  _globals['_TIMINGS']._serialized_start=1845
+  _globals['_TIMINGS']._serialized_end=2000
 # @@protoc_insertion_point(module_scope)

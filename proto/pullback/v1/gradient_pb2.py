@@ -24,31 +24,36 @@ _sym_db = _symbol_database.Default()
 
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from pullback.v1 import evaluation_pb2 as pullback_dot_v1_dot_evaluation__pb2
+from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apullback/v1/gradient.proto\x12\x0bpullback.v1\x1a\x17google/rpc/status.proto\x1a\x1cpullback/v1/evaluation.proto\"R\n\x0f\x45valuateRequest\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.pullback.v1.Evaluation\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"7\n\x10\x45valuateResponse\x12#\n\x06result\x18\x01 \x01(\x0b\x32\x13.pullback.v1.Result\"G\n\x15\x45valuateStreamRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"H\n\x16\x45valuateStreamResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateOutcome\"|\n\x0f\x45valuateOutcome\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x13.pullback.v1.ResultH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"G\n\x13\x43heckProgramRequest\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\"\xa3\x01\n\x14\x43heckProgramResponse\x12,\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x17.pullback.v1.Diagnostic\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03ops\x18\x04 \x03(\t\x12\x16\n\x0e\x63\x61lls_backward\x18\x05 \x01(\x08\x12\x17\n\x0fstatement_count\x18\x06 \x01(\x05\"x\n\nDiagnostic\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bsource_line\x18\x04 \x01(\t\x12\x12\n\ncaret_line\x18\x05 \x01(\t\x12\x12\n\nsuggestion\x18\x06 \x01(\t2\x8e\x02\n\x0fGradientService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12S\n\x0c\x43heckProgram\x12 .pullback.v1.CheckProgramRequest\x1a!.pullback.v1.CheckProgramResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apullback/v1/gradient.proto\x12\x0bpullback.v1\x1a\x17google/rpc/status.proto\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"R\n\x0f\x45valuateRequest\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.pullback.v1.Evaluation\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"7\n\x10\x45valuateResponse\x12#\n\x06result\x18\x01 \x01(\x0b\x32\x13.pullback.v1.Result\"G\n\x15\x45valuateStreamRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"H\n\x16\x45valuateStreamResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateOutcome\"|\n\x0f\x45valuateOutcome\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x13.pullback.v1.ResultH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xfb\x01\n\x13\x43heckProgramRequest\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x45\n\x0binput_specs\x18\x04 \x03(\x0b\x32\x30.pullback.v1.CheckProgramRequest.InputSpecsEntry\x12\x0b\n\x03wrt\x18\x05 \x03(\t\x12\x12\n\nvalue_only\x18\x06 \x01(\x08\x1aJ\n\x0fInputSpecsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\"\xfe\x01\n\x14\x43heckProgramResponse\x12,\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x17.pullback.v1.Diagnostic\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03ops\x18\x04 \x03(\t\x12\x16\n\x0e\x63\x61lls_backward\x18\x05 \x01(\x08\x12\x17\n\x0fstatement_count\x18\x06 \x01(\x05\x12)\n\testimates\x18\x07 \x01(\x0b\x32\x16.pullback.v1.Estimates\x12.\n\rnot_estimated\x18\x08 \x01(\x0b\x32\x17.pullback.v1.Diagnostic\"\x88\x01\n\nDiagnostic\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bsource_line\x18\x04 \x01(\t\x12\x12\n\ncaret_line\x18\x05 \x01(\t\x12\x12\n\nsuggestion\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t2\x8e\x02\n\x0fGradientService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12S\n\x0c\x43heckProgram\x12 .pullback.v1.CheckProgramRequest\x1a!.pullback.v1.CheckProgramResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pullback.v1.gradient_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVALUATEREQUEST']._serialized_start=98
-  _globals['_EVALUATEREQUEST']._serialized_end=180
-  _globals['_EVALUATERESPONSE']._serialized_start=182
-  _globals['_EVALUATERESPONSE']._serialized_end=237
-  _globals['_EVALUATESTREAMREQUEST']._serialized_start=239
-  _globals['_EVALUATESTREAMREQUEST']._serialized_end=310
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=312
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=384
-  _globals['_EVALUATEOUTCOME']._serialized_start=386
-  _globals['_EVALUATEOUTCOME']._serialized_end=510
-  _globals['_CHECKPROGRAMREQUEST']._serialized_start=512
-  _globals['_CHECKPROGRAMREQUEST']._serialized_end=583
-  _globals['_CHECKPROGRAMRESPONSE']._serialized_start=586
-  _globals['_CHECKPROGRAMRESPONSE']._serialized_end=749
-  _globals['_DIAGNOSTIC']._serialized_start=751
-  _globals['_DIAGNOSTIC']._serialized_end=871
-  _globals['_GRADIENTSERVICE']._serialized_start=874
-  _globals['_GRADIENTSERVICE']._serialized_end=1144
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._loaded_options = None
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_options = b'8\001'
+  _globals['_EVALUATEREQUEST']._serialized_start=124
+  _globals['_EVALUATEREQUEST']._serialized_end=206
+  _globals['_EVALUATERESPONSE']._serialized_start=208
+  _globals['_EVALUATERESPONSE']._serialized_end=263
+  _globals['_EVALUATESTREAMREQUEST']._serialized_start=265
+  _globals['_EVALUATESTREAMREQUEST']._serialized_end=336
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=338
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=410
+  _globals['_EVALUATEOUTCOME']._serialized_start=412
+  _globals['_EVALUATEOUTCOME']._serialized_end=536
+  _globals['_CHECKPROGRAMREQUEST']._serialized_start=539
+  _globals['_CHECKPROGRAMREQUEST']._serialized_end=790
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_start=716
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_end=790
+  _globals['_CHECKPROGRAMRESPONSE']._serialized_start=793
+  _globals['_CHECKPROGRAMRESPONSE']._serialized_end=1047
+  _globals['_DIAGNOSTIC']._serialized_start=1050
+  _globals['_DIAGNOSTIC']._serialized_end=1186
+  _globals['_GRADIENTSERVICE']._serialized_start=1189
+  _globals['_GRADIENTSERVICE']._serialized_end=1459
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from google.rpc import status_pb2 as _status_pb2
 from pullback.v1 import evaluation_pb2 as _evaluation_pb2
+from pullback.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -45,43 +46,62 @@ class EvaluateOutcome(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., result: _Optional[_Union[_evaluation_pb2.Result, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class CheckProgramRequest(_message.Message):
-    __slots__ = ("program", "inputs", "outputs")
+    __slots__ = ("program", "inputs", "outputs", "input_specs", "wrt", "value_only")
+    class InputSpecsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.TensorSpec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_SPECS_FIELD_NUMBER: _ClassVar[int]
+    WRT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_ONLY_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.RepeatedScalarFieldContainer[str]
     outputs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
+    input_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    wrt: _containers.RepeatedScalarFieldContainer[str]
+    value_only: bool
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., input_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., wrt: _Optional[_Iterable[str]] = ..., value_only: _Optional[bool] = ...) -> None: ...
 
 class CheckProgramResponse(_message.Message):
-    __slots__ = ("diagnostics", "inputs", "outputs", "ops", "calls_backward", "statement_count")
+    __slots__ = ("diagnostics", "inputs", "outputs", "ops", "calls_backward", "statement_count", "estimates", "not_estimated")
     DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     OPS_FIELD_NUMBER: _ClassVar[int]
     CALLS_BACKWARD_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATES_FIELD_NUMBER: _ClassVar[int]
+    NOT_ESTIMATED_FIELD_NUMBER: _ClassVar[int]
     diagnostics: _containers.RepeatedCompositeFieldContainer[Diagnostic]
     inputs: _containers.RepeatedScalarFieldContainer[str]
     outputs: _containers.RepeatedScalarFieldContainer[str]
     ops: _containers.RepeatedScalarFieldContainer[str]
     calls_backward: bool
     statement_count: int
-    def __init__(self, diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., ops: _Optional[_Iterable[str]] = ..., calls_backward: _Optional[bool] = ..., statement_count: _Optional[int] = ...) -> None: ...
+    estimates: _evaluation_pb2.Estimates
+    not_estimated: Diagnostic
+    def __init__(self, diagnostics: _Optional[_Iterable[_Union[Diagnostic, _Mapping]]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., ops: _Optional[_Iterable[str]] = ..., calls_backward: _Optional[bool] = ..., statement_count: _Optional[int] = ..., estimates: _Optional[_Union[_evaluation_pb2.Estimates, _Mapping]] = ..., not_estimated: _Optional[_Union[Diagnostic, _Mapping]] = ...) -> None: ...
 
 class Diagnostic(_message.Message):
-    __slots__ = ("line", "column", "message", "source_line", "caret_line", "suggestion")
+    __slots__ = ("line", "column", "message", "source_line", "caret_line", "suggestion", "reason")
     LINE_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LINE_FIELD_NUMBER: _ClassVar[int]
     CARET_LINE_FIELD_NUMBER: _ClassVar[int]
     SUGGESTION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     line: int
     column: int
     message: str
     source_line: str
     caret_line: str
     suggestion: str
-    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., source_line: _Optional[str] = ..., caret_line: _Optional[str] = ..., suggestion: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., source_line: _Optional[str] = ..., caret_line: _Optional[str] = ..., suggestion: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -112,10 +112,13 @@ class GradientServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckProgram(self, request, context):
-        """Checks a program without running it: whether the language accepts it, and what it reads, binds and calls.
+        """Checks a program without running it: whether the language accepts it, and what it reads, binds and calls. Where the
+        data types and shapes of its inputs are given, also what an evaluation would give and take.
 
-        A program with faults is no error of this RPC: it answers OK, with the faults in `diagnostics`. Nothing is
-        queued, and no worker is needed.
+        A program with faults is no error of this RPC: it answers OK, with the faults in `diagnostics`; one that would pass a
+        limit is among them. Without data types and shapes nothing is queued, and no worker is needed. With them a worker
+        makes a dry run, and the errors of `Evaluate` that are no fault of the program's may come: FAILED_PRECONDITION,
+        RESOURCE_EXHAUSTED with `google.rpc.RetryInfo`, DEADLINE_EXCEEDED after the service's default time limit, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -134,18 +134,35 @@ def _eval(
 @app.command("check")
 def _check(
     program: Program,
+    bindings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE",
+            help="Inputs, as for eval, or x:float32[64,3] without a value: adds shapes and estimates.",
+        ),
+    ] = None,
     *,
     inputs: Annotated[
         list[str] | None, typer.Option("--inputs", help="Names that would be bound: x,w.", metavar="NAMES")
     ] = None,
     outputs: Outputs = None,
+    wrt: Wrt = None,
+    value_only: Annotated[bool, typer.Option("--value-only", help="No derivative.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Check a program without running it: say what is wrong, and where."""
+    """Check a program without running it: what is wrong, and where; with inputs, what it would give and take."""
     with faults_reported():
         from pullback.cli.checking import check  # noqa: PLC0415 - imports grpc and numpy
 
-        text, accepted = check(program, inputs or [], outputs or [], address)
+        text, accepted = check(
+            program,
+            bindings or [],
+            inputs or [],
+            outputs or [],
+            wrt or [],
+            address=address,
+            value_only=value_only,
+        )
         typer.echo(text, nl=False)
     if not accepted:
         raise typer.Exit(FAILED)

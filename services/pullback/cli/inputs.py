@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from pullback.client import InvalidArgument, tensor
+from pullback.client import InvalidArgument, Spec, tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # What a .npy file begins with, and what a .npz file, which is a zip, begins with.
 _NPY = b"\x93NUMPY"
 _ZIP = b"PK"
+
+# What an input is, without a value: x:float32[64,3].
+_SPEC = re.compile(r"(\w+):(\w+)\[([\d,\s]*)\]")
 
 
 def read_program(text: str) -> str:
@@ -68,6 +72,26 @@ def read_bindings(texts: Iterable[str]) -> dict[str, Tensor]:
         except (InvalidArgument, OSError, ValueError) as error:
             raise typer.BadParameter(f"{target}: {error}") from error
     return tensors
+
+
+def read_specs(texts: Iterable[str]) -> dict[str, Spec | Tensor]:
+    """Gives what ``NAME:DTYPE[SIZES]`` says of a tensor, or else the tensor of ``NAME=VALUE``, by name.
+
+    Raises:
+        typer.BadParameter: a text is neither, or a name is there twice.
+    """
+    found: dict[str, Spec | Tensor] = {}
+    for text in texts:
+        match = _SPEC.fullmatch(text)
+        if match is None:
+            new: dict[str, Spec | Tensor] = {**read_bindings([text])}
+        else:
+            name, dtype, sizes = match.groups()
+            new = {name: Spec(dtype, tuple(int(size) for size in sizes.split(",") if size.strip()))}
+        if found.keys() & new.keys():
+            raise typer.BadParameter(f"{text} gives a name twice")
+        found |= new
+    return found
 
 
 def _tensor(text: str, dtype: str | None) -> Tensor:

@@ -6,7 +6,8 @@ Imports grpc, protobuf and numpy only. Torch tensors are taken and given where t
 from pullback.client.asynchronous import AsyncClient
 from pullback.client.blocking import Client
 from pullback.client.building import Device, evaluation
-from pullback.client.reading import Checked, Diagnostic, Evaluated, Timings
+from pullback.client.checks import Checked, Diagnostic, Estimates, Spec
+from pullback.client.reading import Evaluated, Timings
 from pullback.client.tensors import tensor
 from pullback.contract.errors import (
     CallerError,
@@ -38,6 +39,7 @@ __all__ = [
     "Device",
     "DeviceNotServed",
     "Diagnostic",
+    "Estimates",
     "Evaluated",
     "InternalFault",
     "InvalidArgument",
@@ -49,6 +51,7 @@ __all__ = [
     "QueueUnavailable",
     "RequestIdReused",
     "ServiceError",
+    "Spec",
     "Stopping",
     "Timings",
     "Unreachable",

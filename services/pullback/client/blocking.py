@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import grpc
 
-from pullback.client.building import as_names, merged, new_request_id, write_evaluation
+from pullback.client.building import merged, new_request_id, write_evaluation
 from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
+from pullback.client.checks import Checked, check_request, read_check
 from pullback.client.faults import from_rpc_error
 from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
-from pullback.client.reading import Checked, Evaluated, read_check
+from pullback.client.reading import Evaluated
 from pullback.client.retries import DEFAULT_RETRY_FOR, Attempts
 from pullback.contract.errors import PullbackError, Unreachable
-from pullback.v1.gradient_pb2 import CheckProgramRequest, EvaluateRequest, EvaluateStreamRequest
+from pullback.v1.gradient_pb2 import EvaluateRequest, EvaluateStreamRequest
 from pullback.v1.gradient_pb2_grpc import GradientServiceStub
 
 if TYPE_CHECKING:
@@ -127,20 +128,33 @@ class Client:
         return Evaluated(response.result, request.evaluation)
 
     def check(
-        self, program: str, *, inputs: Names = (), outputs: Names = (), timeout: float | None = None
+        self,
+        program: str,
+        *,
+        inputs: Names | Values = (),
+        outputs: Names = (),
+        wrt: Names = (),
+        value_only: bool = False,
+        timeout: float | None = None,
     ) -> Checked:
         """Checks a program without running it. Faults are in `Checked.diagnostics`, not raised.
 
         Args:
             program: the source text.
-            inputs: the names that would be bound; empty for whatever the program reads first.
+            inputs: the names that would be bound; empty for whatever the program reads first. A mapping gives for each
+                a `Spec`, or a value as `evaluate` takes it, of which type and shape are sent alone: the answer then
+                has estimates.
             outputs: the names that would be asked for.
+            wrt: the inputs to differentiate with respect to, as in `evaluate`. No meaning without a mapping.
+            value_only: True for no derivative. No meaning without a mapping.
             timeout: the longest that the call may take, in seconds; None for no limit.
 
         Raises:
+            InvalidArgument: an input is no tensor, or there are names that do not go together.
+            LimitExceeded: there is too much of something; `metadata` tells of what.
             ServiceError: the service is at fault, or could not be reached.
         """
-        request = CheckProgramRequest(program=program, inputs=as_names(inputs), outputs=as_names(outputs))
+        request = check_request(program, inputs, outputs, wrt, value_only=value_only)
         return read_check(self._call(self._stub.CheckProgram, request, timeout))
 
     def evaluate_many(

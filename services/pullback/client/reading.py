@@ -18,10 +18,10 @@ from pullback.v1 import evaluation_pb2 as pb
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pullback.v1.gradient_pb2 import CheckProgramResponse
     from pullback.v1.graph_pb2 import AutogradGraph
 
-_ABSENCES: dict[int, str] = {
+#: The reasons why there is no gradient, as words.
+ABSENCES: dict[int, str] = {
     pb.GRADIENT_ABSENCE_INDEPENDENT: "independent",
     pb.GRADIENT_ABSENCE_NOT_TRACKED: "not_tracked",
     pb.GRADIENT_ABSENCE_NOT_ACCUMULATED: "not_accumulated",
@@ -114,7 +114,7 @@ class Evaluated:
         `requires_grad` off. ``not_accumulated``: the program's own `backward()` put nothing into its `.grad`.
         """
         absent = self._result.absent_gradients
-        return {name: _ABSENCES.get(absent[name], "unknown") for name in sorted(absent)}
+        return {name: ABSENCES.get(absent[name], "unknown") for name in sorted(absent)}
 
     @property
     def graph(self) -> AutogradGraph | None:
@@ -150,60 +150,3 @@ class Evaluated:
             start_time=times.start_time.ToDatetime(UTC),
             finish_time=times.finish_time.ToDatetime(UTC),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """One fault of a program.
-
-    Attributes:
-        line: from 1; 0 where the fault has no place.
-        column: in characters, from 1; 0 where the fault has no place.
-        message: what was found and what was expected.
-        source_line: the line that the fault is in.
-        caret_line: puts ``^`` below the fault when written under `source_line`.
-        suggestion: what to write instead; may be empty.
-    """
-
-    line: int
-    column: int
-    message: str
-    source_line: str = ""
-    caret_line: str = ""
-    suggestion: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What the check of a program found.
-
-    Attributes:
-        diagnostics: the faults, in order of position; empty where the program is accepted.
-        inputs: the names that the program reads before it binds them, in order of first use.
-        outputs: the names that an evaluation would return.
-        ops: the operations that it calls, in order of first use.
-        calls_backward: whether it calls `backward()` itself.
-        statement_count: the number of statements.
-    """
-
-    diagnostics: tuple[Diagnostic, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    ops: tuple[str, ...]
-    calls_backward: bool
-    statement_count: int
-
-
-def read_check(response: CheckProgramResponse) -> Checked:
-    """Reads the answer to a check."""
-    return Checked(
-        diagnostics=tuple(
-            Diagnostic(d.line, d.column, d.message, d.source_line, d.caret_line, d.suggestion)
-            for d in response.diagnostics
-        ),
-        inputs=tuple(response.inputs),
-        outputs=tuple(response.outputs),
-        ops=tuple(response.ops),
-        calls_backward=response.calls_backward,
-        statement_count=response.statement_count,
-    )

@@ -10,7 +10,7 @@ from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackErr
 from pullback.contract.limits import limit_metadata
 from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
 from pullback.contract.program import check_names, compile_program, valid_name
-from pullback.contract.tensors import check_tensor
+from pullback.contract.tensors import check_spec, check_tensor
 from pullback.v1 import tensor_pb2
 
 if TYPE_CHECKING:
@@ -83,11 +83,27 @@ class Checker:
             size += len(tensor.data)
         if size > self._limits.input_bytes:
             raise _too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
+        if evaluation.dry_run:
+            raise InvalidArgument("is the service's own; ask CheckProgram for estimates", field="dry_run")
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
         verdict = self._verdict(evaluation)
         if verdict is not None:
             raise verdict.with_traceback(None)
+
+    def check_dry(self, evaluation: evaluation_pb2.Evaluation) -> None:
+        """Checks a dry run, whose inputs have no elements, as the evaluation that it stands for.
+
+        Raises:
+            PullbackError: the first fault.
+        """
+        size = 0
+        for name, tensor in evaluation.inputs.items():
+            if fault := self._name_fault(name):
+                raise InvalidArgument(fault, field=f'input_specs["{shown(name)}"]')
+            size += check_spec(f'input_specs["{name}"]', tensor, self._limits)
+        if size > self._limits.input_bytes:
+            raise _too_much("input_specs", "bytes", size, self._limits.input_bytes, "input_bytes")
 
     def takes_long(self, evaluation: evaluation_pb2.Evaluation) -> bool:
         """Tells whether a check is to be made in a thread: of a program that may be long and has no verdict yet."""
@@ -161,7 +177,7 @@ _LIMITS_ON_NAMES = {"inputs": "inputs", "cotangents": "outputs", "outputs": "out
 def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
     """Gives all that a check looks at, except the bytes of bools."""
     # Empty fields are most, and to ask whether one is empty costs a fifth of making a tuple of it.
-    parts: list[object] = [evaluation.program, evaluation.device]
+    parts: list[object] = [evaluation.program, evaluation.device, evaluation.dry_run]
     for tensors in (evaluation.inputs, evaluation.cotangents):
         if tensors:
             for name, tensor in tensors.items():

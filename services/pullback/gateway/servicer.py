@@ -16,7 +16,7 @@ from pullback.contract.status import from_status
 from pullback.gateway import boundary
 from pullback.gateway.checking import Checker, check_request_id, limit_on_requests, timeout_ms
 from pullback.gateway.outcomes import OutcomeStream
-from pullback.gateway.program import check_program
+from pullback.gateway.program import add_estimates, check_program, dry_evaluation
 from pullback.v1 import gradient_pb2 as pb
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ class GradientServicer:
         if self._checker.takes_long(request.evaluation):
             await asyncio.to_thread(self._checker.check, request.evaluation)
         job = self._admit(request, request.request_id or uuid4().hex)
+        return _response(await self._outcome(job))
+
+    async def _outcome(self, job: NewJob) -> pb.EvaluateOutcome:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         ticket = self._desk.submit(job, partial(_resolve, future))
         try:
@@ -83,7 +86,7 @@ class GradientServicer:
             self._desk.withdraw([ticket])
         if isinstance(outcome, PullbackError):
             raise outcome
-        return _response(pb.EvaluateOutcome.FromString(outcome))
+        return pb.EvaluateOutcome.FromString(outcome)
 
     @boundary.stream
     async def EvaluateStream(  # noqa: N802 - the RPC's name
@@ -164,7 +167,12 @@ class GradientServicer:
         context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - gRPC passes it
     ) -> pb.CheckProgramResponse:
         """Checks a program without running it."""
-        return await asyncio.to_thread(check_program, request, self._limits)
+        response = await asyncio.to_thread(check_program, request, self._limits)
+        if request.input_specs and not response.diagnostics:
+            evaluation = dry_evaluation(request, self._checker)
+            job = new_job(uuid4().hex, evaluation, timeout_ms=self._default_ms, retention_ms=0)
+            add_estimates(response, await self._outcome(job))
+        return response
 
 
 def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:

@@ -120,7 +120,11 @@ class FakeService(gradient_pb2_grpc.GradientServiceServicer):
         """Finds fault with every program but the quartic."""
         del context
         if request.program == QUARTIC:
-            return gradient_pb2.CheckProgramResponse(inputs=["x"], outputs=["y"], ops=["operator.add"])
+            response = gradient_pb2.CheckProgramResponse(inputs=["x"], outputs=["y"], ops=["operator.add"])
+            for name, spec in request.input_specs.items():
+                response.estimates.gradients[name].CopyFrom(spec)
+                response.estimates.work = 12_345
+            return response
         fault = gradient_pb2.Diagnostic(
             line=1, column=5, message="no such name `nope`", source_line="y = nope", caret_line="    ^^^^"
         )

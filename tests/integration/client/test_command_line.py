@@ -137,6 +137,15 @@ def test_check_says_what_an_accepted_program_needs(running: Running) -> None:
     ]
 
 
+def test_check_says_what_an_evaluation_would_take(running: Running) -> None:
+    """With inputs, by value or by description, shapes and estimates are printed too."""
+    for binding in ("x:float32[64,3]", f"x={np.zeros((64, 3)).tolist()}"):
+        result = _pullback(running, "check", QUARTIC, binding)
+        assert result.exit_code == 0, result.stderr
+        assert "  x.grad = float32[64, 3]\n" in result.stdout
+        assert "  work     12,345 multiplications and element visits\n" in result.stdout
+
+
 def test_graph_writes_every_form(running: Running, tmp_path: Path) -> None:
     """JSON and binary files hold the same graph; DOT is what is printed without a file."""
     for name in ("g.json", "g.pb", "g.binpb", "g.dot"):

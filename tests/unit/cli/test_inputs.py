@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import typer
 
-from pullback.cli.inputs import read_bindings, read_names, read_program
+from pullback.cli.inputs import read_bindings, read_names, read_program, read_specs
+from pullback.client import Spec
 from pullback.contract.tensors import BY_CODE, decode
 
 if TYPE_CHECKING:
@@ -156,3 +157,18 @@ def test_a_file_that_is_no_text_is_wrong_usage(tmp_path: Path) -> None:
     for place in ("p.py", "missing.py", ""):
         with pytest.raises(typer.BadParameter):
             read_program(f"@{tmp_path}/{place}")
+
+
+def test_a_description_has_a_type_and_sizes_and_no_value() -> None:
+    """Beside it, a value is read as for an evaluation."""
+    found = read_specs(["x:float64[64,3]", "n:int8[]", "w=[1,2]"])
+    assert found["x"] == Spec("float64", (64, 3))
+    assert found["n"] == Spec("int8")
+    assert found["w"] == read_bindings(["w=[1,2]"])["w"]
+
+
+@pytest.mark.parametrize("texts", [["x:float32[3"], ["x"], ["x:float32[a]"], ["x=1", "x:float32[]"]])
+def test_what_describes_nothing_is_wrong_usage(texts: list[str]) -> None:
+    """Neither a description nor a value, or a name twice."""
+    with pytest.raises(typer.BadParameter):
+        read_specs(texts)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pullback.client import Diagnostic, Evaluated, evaluation, tensor
-from pullback.client.reading import read_check
+from pullback.client import Diagnostic, Estimates, Evaluated, Spec, evaluation, tensor
+from pullback.client.checks import read_check
 from pullback.v1 import evaluation_pb2 as pb
-from pullback.v1 import gradient_pb2
+from pullback.v1 import gradient_pb2, tensor_pb2
 from pullback.v1.graph_pb2 import AutogradGraph
 
 
@@ -101,3 +101,16 @@ def test_a_check_is_read_whole() -> None:
     assert checked.diagnostics == (Diagnostic(1, 5, "no", "y = z", "    ^", "x"),)
     assert (checked.inputs, checked.outputs, checked.ops) == (("x",), ("y",), ("torch.sin",))
     assert (checked.calls_backward, checked.statement_count) == (True, 2)
+
+
+def test_estimates_are_read_whole() -> None:
+    """Specifications by name, reasons as words, figures as they came."""
+    message = pb.Estimates(live_bytes=3, work=4, dispatched_ops=5)
+    message.values["y"].dtype = tensor_pb2.DATA_TYPE_FLOAT64
+    message.gradients["x"].CopyFrom(tensor_pb2.TensorSpec(dtype=tensor_pb2.DATA_TYPE_INT8, shape=[2, 3]))
+    message.absent_gradients["w"] = pb.GRADIENT_ABSENCE_INDEPENDENT
+    checked = read_check(gradient_pb2.CheckProgramResponse(estimates=message))
+    assert checked.estimates == Estimates(
+        {"y": Spec("float64")}, {"x": Spec("int8", (2, 3))}, {"w": "independent"}, 3, 4, 5
+    )
+    assert str(Spec("int8", (2, 3))) == "int8[2, 3]"

@@ -14,6 +14,7 @@ from pullback.contract.errors import InternalFault, PullbackError
 from pullback.contract.limits import DEFAULT_LIMITS
 from pullback.contract.program import compile_program
 from pullback.engine.cache import Lru
+from pullback.engine.dry_run import dry_run
 from pullback.engine.evaluate import evaluate_alone
 from pullback.engine.faults import out_of_memory
 from pullback.engine.interpret import prepare
@@ -116,6 +117,9 @@ class Engine:
             return runner
 
     def _new_runner(self, evaluation: evaluation_pb2.Evaluation) -> RowRunner | None:
+        # Without its elements an evaluation has the key of none that has them.
+        if evaluation.dry_run:
+            return None
         if self._device != "cpu":  # what the property tests show, they show for the processor's kernels
             return None
         try:
@@ -138,7 +142,10 @@ class Engine:
         try:
             with _quiet():
                 code = self._code(evaluation.program)
-                result = evaluate_alone(code, evaluation, self._limits, self._device)
+                if evaluation.dry_run:
+                    result = dry_run(code, evaluation, self._limits)
+                else:
+                    result = evaluate_alone(code, evaluation, self._limits, self._device)
         except PullbackError as error:
             return _alone_with_its_text(error)
         except MemoryError:

@@ -80,13 +80,22 @@ def _evaluate(
 
 def _result(code: Code, request: Request, state: Run, meter: Meter) -> evaluation_pb2.Result:
     limits = meter.limits
-    outputs = {name: _value(name, code, request, state) for name in request.outputs}
+    outputs = output_values(code, request, state)
     result = evaluation_pb2.Result(printed=state.printer.text())
     if request.wants_graph:
         result.graph.CopyFrom(read_graph(outputs, _leaf_names(state), limits))
     gradients = differentiate(code.program, request, state, outputs, meter)
     _fill(result, outputs, gradients, limits)
     return result
+
+
+def output_values(code: Code, request: Request, state: Run) -> dict[str, torch.Tensor]:
+    """Gives the values that an evaluation asks for, in its order.
+
+    Raises:
+        InvalidArgument: one is neither a tensor nor a number.
+    """
+    return {name: _value(name, code, request, state) for name in request.outputs}
 
 
 def _value(name: str, code: Code, request: Request, state: Run) -> torch.Tensor:
@@ -123,7 +132,7 @@ def _leaf_names(state: Run) -> dict[int, str]:
 def _fill(
     result: evaluation_pb2.Result, outputs: dict[str, torch.Tensor], gradients: Gradients, limits: Limits
 ) -> None:
-    _check_bytes((*outputs.values(), *gradients.found.values()), limits)
+    check_result_bytes((*outputs.values(), *gradients.found.values()), limits)
     for name, value in outputs.items():
         result.values[name].CopyFrom(write(value))
     for name, gradient in gradients.found.items():
@@ -131,7 +140,12 @@ def _fill(
     result.absent_gradients.update(gradients.absent)
 
 
-def _check_bytes(tensors: Iterable[torch.Tensor], limits: Limits) -> None:
+def check_result_bytes(tensors: Iterable[torch.Tensor], limits: Limits) -> None:
+    """Refuses values and gradients that take too many bytes together.
+
+    Raises:
+        LimitExceeded: they do.
+    """
     total = sum(map(byte_count, tensors))
     if total > limits.result_bytes:
         raise LimitExceeded(

@@ -48,16 +48,19 @@ class Meter:
     Args:
         limits: what it may take.
         inputs: the tensors that it begins with.
+        is_dry: whether it is a dry run, on tensors without elements.
 
     Attributes:
         limits: what it may take.
+        is_dry: as above.
         calls: calls of torch so far, those of backward passes included.
         work: multiplications and element visits so far.
         peak: the most bytes held at once so far, as far as they were counted.
     """
 
-    def __init__(self, limits: Limits, inputs: Iterable[torch.Tensor] = ()) -> None:
+    def __init__(self, limits: Limits, inputs: Iterable[torch.Tensor] = (), *, is_dry: bool = False) -> None:
         self.limits = limits
+        self.is_dry = is_dry
         self.calls = 0
         self.work = 0
         self.peak = 0
@@ -69,6 +72,7 @@ class Meter:
         self._sequence = 0
         for tensor in inputs:
             self._held.add(tensor)
+        self.peak = self._held.bound()
 
     def begin(self, price: Price) -> None:
         """Counts a call, before it is made.
@@ -99,7 +103,7 @@ class Meter:
         """
         if isinstance(value, torch.Tensor):
             size = price.given + value.nbytes
-            if size > SMALL_BYTES:
+            if size > SMALL_BYTES or price.has_rule or self.is_dry:
                 self._follow(call, value, price)
             else:
                 self._held.small += SMALL_FACTOR * value.nbytes
@@ -165,7 +169,7 @@ class Meter:
         Raises:
             TooBig: it would be beyond a limit.
         """
-        if not (closely or create_graph or self._nested) and self._is_far_below():
+        if not (closely or self.is_dry or create_graph or self._nested) and self._is_far_below():
             return None
         most = max(0, self.limits.dispatched_ops - self.calls)
         roots = [(node, each.output_nr) for each in outputs if (node := each.grad_fn) is not None]

@@ -110,12 +110,14 @@ class Price(NamedTuple):
         given: bytes of its operands, views counted as if they were copies.
         made: bytes of its result.
         workspace: bytes that it takes besides.
+        has_rule: whether its work has a rule of its own, by which its derivative is priced too.
     """
 
     work: int
     given: int
     made: int
     workspace: int
+    has_rule: bool = False
 
 
 class _Rates(NamedTuple):
@@ -198,7 +200,7 @@ def price_call(
     workspace = rates.copies * given
     if rates.workspace is not None and arguments is not None:
         workspace += rates.workspace(arguments) * width
-    return Price(work, given, made * width, workspace)
+    return Price(work, given, made * width, workspace, rates.work is not None)
 
 
 def _flat(operands: Sequence[object]) -> Sequence[object]:

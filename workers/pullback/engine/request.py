@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.program import check_names
-from pullback.contract.tensors import BY_CODE, check_tensor
+from pullback.contract.tensors import BY_CODE, check_spec, check_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,8 @@ def read_request(evaluation: evaluation_pb2.Evaluation, program: Program, limits
         LimitExceeded: an input has too many dimensions.
     """
     for name, tensor in evaluation.inputs.items():
-        check_tensor(f'inputs["{name}"]', tensor, limits)
+        check = check_spec if evaluation.dry_run else check_tensor
+        check(f'inputs["{name}"]', tensor, limits)
     outputs = check_names(program, evaluation.inputs, evaluation.outputs, evaluation.wrt)
     differentiates = evaluation.WhichOneof("derivative") != "value_only"
     request = Request(

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import torch
+import torch._dynamo  # as below, for tensors without memory, which dry runs are made with
 import torch._subclasses.schema_check_mode  # some operations load it when they first run: too late for an evaluator
 
 from pullback.engine import Engine, configure_torch, engine_version

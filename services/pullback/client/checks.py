@@ -1,0 +1,183 @@
+"""The check of a program: what is asked, and what was answered. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pullback.client.building import as_names
+from pullback.client.reading import ABSENCES
+from pullback.client.tensors import write_value
+from pullback.contract.errors import InvalidArgument
+from pullback.contract.tensors import BY_CODE, BY_NAME
+from pullback.v1.gradient_pb2 import CheckProgramRequest
+from pullback.v1.tensor_pb2 import Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    from pullback.client.building import Names
+    from pullback.v1.evaluation_pb2 import Estimates as EstimatesMessage
+    from pullback.v1.gradient_pb2 import CheckProgramResponse
+    from pullback.v1.gradient_pb2 import Diagnostic as DiagnosticMessage
+
+
+class Spec(NamedTuple):
+    """What a tensor is, without its elements.
+
+    Attributes:
+        dtype: the name of its data type, such as ``float32``.
+        shape: the size of each dimension.
+    """
+
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault of a program.
+
+    Attributes:
+        line: from 1; 0 where the fault has no place.
+        column: in characters, from 1; 0 where the fault has no place.
+        message: what was found and what was expected.
+        source_line: the line that the fault is in.
+        caret_line: puts ``^`` below the fault when written under `source_line`.
+        suggestion: what to write instead; may be empty.
+        reason: the reason that the error of an evaluation would have, such as ``LIMIT_EXCEEDED``.
+    """
+
+    line: int
+    column: int
+    message: str
+    source_line: str = ""
+    caret_line: str = ""
+    suggestion: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What an evaluation would give and take.
+
+    Attributes:
+        values: the outputs by name.
+        gradients: the gradients by leaf name.
+        absent_gradients: the leaves without one, each with the reason, as in `Evaluated`.
+        live_bytes: the most bytes held at one time.
+        work: multiplications and element visits.
+        dispatched_ops: calls of torch.
+    """
+
+    values: Mapping[str, Spec]
+    gradients: Mapping[str, Spec]
+    absent_gradients: Mapping[str, str]
+    live_bytes: int
+    work: int
+    dispatched_ops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check of a program found.
+
+    Attributes:
+        diagnostics: the faults, in order of position; empty where the program is accepted.
+        inputs: the names that the program reads before it binds them, in order of first use.
+        outputs: the names that an evaluation would return.
+        ops: the operations that it calls, in order of first use.
+        calls_backward: whether it calls `backward()` itself.
+        statement_count: the number of statements.
+        estimates: what an evaluation would give and take, where inputs were given; else None.
+        not_estimated: in their place, the operation whose result depends on the elements of tensors.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ops: tuple[str, ...]
+    calls_backward: bool
+    statement_count: int
+    estimates: Estimates | None = None
+    not_estimated: Diagnostic | None = None
+
+
+def check_request(
+    program: str, inputs: Names | Mapping[str, Any], outputs: Names, wrt: Names, *, value_only: bool
+) -> CheckProgramRequest:
+    """Makes the request of a check.
+
+    Raises:
+        InvalidArgument: an input is no tensor, or of no known data type.
+    """
+    request = CheckProgramRequest(
+        program=program, outputs=as_names(outputs), wrt=as_names(wrt), value_only=value_only
+    )
+    if isinstance(inputs, Mapping):
+        for name, value in inputs.items():
+            request.input_specs[name].CopyFrom(_spec(f'input_specs["{name}"]', value))
+    else:
+        request.inputs.extend(as_names(inputs))
+    return request
+
+
+def _spec(path: str, value: object) -> TensorSpec:
+    if isinstance(value, Spec):
+        if value.dtype not in BY_NAME:
+            raise InvalidArgument(
+                f"{value.dtype!r} is no data type; known are {', '.join(BY_NAME)}", field=path
+            )
+        return TensorSpec(dtype=BY_NAME[value.dtype].code, shape=value.shape)
+    message = Tensor()
+    write_value(message, path, value)
+    return TensorSpec(dtype=message.dtype, shape=message.shape)
+
+
+def read_check(response: CheckProgramResponse) -> Checked:
+    """Reads the answer to a check."""
+    return Checked(
+        diagnostics=tuple(map(_diagnostic, response.diagnostics)),
+        inputs=tuple(response.inputs),
+        outputs=tuple(response.outputs),
+        ops=tuple(response.ops),
+        calls_backward=response.calls_backward,
+        statement_count=response.statement_count,
+        estimates=_estimates(response.estimates) if response.HasField("estimates") else None,
+        not_estimated=_diagnostic(response.not_estimated) if response.HasField("not_estimated") else None,
+    )
+
+
+def _diagnostic(message: DiagnosticMessage) -> Diagnostic:
+    return Diagnostic(
+        message.line,
+        message.column,
+        message.message,
+        message.source_line,
+        message.caret_line,
+        message.suggestion,
+        message.reason,
+    )
+
+
+def _estimates(message: EstimatesMessage) -> Estimates:
+    return Estimates(
+        values=_specs(message.values),
+        gradients=_specs(message.gradients),
+        absent_gradients={
+            name: ABSENCES.get(message.absent_gradients[name], "unknown")
+            for name in sorted(message.absent_gradients)
+        },
+        live_bytes=message.live_bytes,
+        work=message.work,
+        dispatched_ops=message.dispatched_ops,
+    )
+
+
+def _specs(messages: Mapping[str, TensorSpec]) -> dict[str, Spec]:
+    return {
+        name: Spec(BY_CODE[messages[name].dtype].name, tuple(messages[name].shape))
+        for name in sorted(messages)
+    }
