@@ -47,6 +47,11 @@ Timeout = Annotated[
     ),
 ]
 
+Seed = Annotated[
+    int,
+    typer.Option("--seed", help="Where random numbers begin that the program draws.", min=0, max=2**64 - 1),
+]
+
 
 def _checked_address(text: str) -> str:
     from pullback.contract.settings import host_and_port  # noqa: PLC0415 - imports pydantic
@@ -108,6 +113,7 @@ def _eval(
     graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
     device: Device = "auto",
     timeout: Timeout = None,
+    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
@@ -126,6 +132,7 @@ def _eval(
             return_graph=graph,
             device=device,
             timeout=timeout,
+            seed=seed,
         )
         evaluated = evaluate(request, address)
         typer.echo((as_json_text if as_json else as_text)(evaluated), nl=False)
@@ -182,6 +189,7 @@ def _graph(
     cotangent: Cotangents = None,
     device: Device = "auto",
     timeout: Timeout = None,
+    seed: Seed = 0,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Evaluate a program and write its autograd graph."""
@@ -198,6 +206,7 @@ def _graph(
             return_graph=True,
             device=device,
             timeout=timeout,
+            seed=seed,
         )
         write_graph(request, address, output)
 

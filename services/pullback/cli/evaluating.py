@@ -28,6 +28,7 @@ class Request:
     return_graph: bool = False
     device: Device = "auto"
     timeout: float | None = None
+    seed: int = 0
 
 
 def evaluate(request: Request, address: str) -> Evaluated:
@@ -51,4 +52,5 @@ def evaluate(request: Request, address: str) -> Evaluated:
             return_graph=request.return_graph,
             device=request.device,
             timeout=request.timeout,
+            seed=request.seed,
         )

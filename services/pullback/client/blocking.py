@@ -85,6 +85,7 @@ class Client:
         return_graph: bool = False,
         device: Device = "auto",
         timeout: float | None = None,
+        seed: int = 0,
         request_id: str | None = None,
         **named_inputs: Any,
     ) -> Evaluated:
@@ -104,6 +105,7 @@ class Client:
             device: the class of device to run on.
             timeout: the longest that the call may take, in seconds, retries included; None for the service's
                 default for the evaluation and no limit on the call.
+            seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
             request_id: the name that the result is kept under; None for a new one.
             **named_inputs: further inputs.
 
@@ -123,6 +125,7 @@ class Client:
             return_graph=return_graph,
             device=device,
             timeout=timeout,
+            seed=seed,
         )
         response = self._call(self._stub.Evaluate, request, timeout)
         return Evaluated(response.result, request.evaluation)

@@ -40,6 +40,7 @@ def evaluation(
     return_graph: bool = False,
     device: Device = "auto",
     timeout: float | None = None,
+    seed: int = 0,
     **named_inputs: Any,
 ) -> pb.Evaluation:
     """Makes an evaluation, to be given to `evaluate_many`.
@@ -59,6 +60,7 @@ def evaluation(
         device: the class of device to run on.
         timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
             One above the service's maximum is shortened to it.
+        seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
         **named_inputs: further inputs.
 
     Raises:
@@ -76,6 +78,7 @@ def evaluation(
         return_graph=return_graph,
         device=device,
         timeout=timeout,
+        seed=seed,
     )
     return message
 
@@ -92,6 +95,7 @@ def write_evaluation(
     return_graph: bool,
     device: Device,
     timeout: float | None,
+    seed: int = 0,
 ) -> None:
     """Fills an empty message in place, since a copy of one with big inputs costs as much as sending it.
 
@@ -111,6 +115,9 @@ def write_evaluation(
     if device not in _DEVICES:
         raise InvalidArgument(f"{device!r} is none of {', '.join(_DEVICES)}", field="device")
     message.device = _DEVICES[device]
+    if not 0 <= seed < 2**64:
+        raise InvalidArgument(f"{seed} is not from 0 to 2**64 - 1", field="seed")
+    message.seed = seed
     if timeout is not None:
         _write_timeout(message, timeout)
 

@@ -24,6 +24,7 @@ def test_every_argument_reaches_its_field() -> None:
         return_graph=True,
         device="cuda",
         timeout=1.5,
+        seed=2**64 - 1,
         x=2.0,
     )
     assert sorted(message.inputs) == ["device", "x"]
@@ -34,6 +35,7 @@ def test_every_argument_reaches_its_field() -> None:
     assert message.return_graph
     assert message.device == pb.DEVICE_CUDA
     assert message.timeout.ToNanoseconds() == 1_500_000_000
+    assert message.seed == 2**64 - 1
 
 
 def test_one_name_is_not_a_list_of_letters() -> None:
@@ -41,6 +43,14 @@ def test_one_name_is_not_a_list_of_letters() -> None:
     message = evaluation("y = weight", outputs="out", wrt="weight", weight=1.0)
     assert list(message.outputs) == ["out"]
     assert list(message.wrt) == ["weight"]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_is_an_unsigned_integer_of_64_bits(seed: int) -> None:
+    """Anything else is refused before it is sent, under its field's name."""
+    with pytest.raises(InvalidArgument) as raised:
+        evaluation("y = x", seed=seed)
+    assert raised.value.field == "seed"
 
 
 @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), float("inf")])

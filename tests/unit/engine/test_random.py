@@ -135,8 +135,8 @@ def test_a_gradient_flows_past_what_is_dropped(lab: Lab) -> None:
     ("program", "words"),
     [
         ("y = F.dropout(x, 1.5)", "'p' is from 0 to 1, not 1.5"),
-        ("y = torch.poisson(-x)", "negative, NaN or infinite"),
-        ("y = torch.poisson(x / 0)", "negative, NaN or infinite"),
+        ("y = torch.poisson(-x)", "negative, NaN or above"),
+        ("y = torch.poisson(x / 0)", "negative, NaN or above"),
         ("y = torch.multinomial(x, 100)", "multinomial"),
         ("y = torch.bernoulli(x)", "bernoulli"),
         ("y = torch.rand(3, generator=x)", "no argument 'generator'"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pullback.contract.program.diagnose import exceeded
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,9 +33,7 @@ def check_range(expressions: Expressions, node: ast.expr, params: Sequence[Param
             continue
         param, outside = params[0], found[0]
         if outside is not None and outside.is_too_much:
-            raise exceeded(
-                int(outside.limit), int(value), f"for {param.name!r}", expressions.source.place(item)
-            )
+            raise expressions.source.exceeded(item, int(outside.limit), int(value), f"for {param.name!r}")
         raise expressions.source.fault(item, f"{param.name!r} is {param.range_text()}, not {value:,}")
 
 

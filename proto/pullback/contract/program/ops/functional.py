@@ -72,7 +72,7 @@ LOSSES = rows(
     l1_loss(input, target, *, reduction?: enum[none,mean,sum])
     margin_ranking_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
     mse_loss(input, target, *, reduction?: enum[none,mean,sum])
-    multilabel_margin_loss(input, target, *, reduction?: enum[none,mean,sum]) !label
+    multilabel_margin_loss(input, target, *, reduction?: enum[none,mean,sum])
     multi_margin_loss(input, target, p?: int[1..2], margin?: float, weight?: tensor, *, reduction?: enum[none,mean,sum])
     multilabel_soft_margin_loss(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum])
     nll_loss(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum])

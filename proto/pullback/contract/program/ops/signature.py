@@ -62,8 +62,7 @@ MAX_INTEGER = 2**31
 CHECKS = {
     "filled": "no operand is without elements: torch reads the first one",
     "finite": "no operand holds NaN or an infinity: LAPACK may crash on them, or never converge",
-    "label": "no label is below -1: torch reads the scores at it",
-    "rate": "no rate is negative, NaN or infinite",
+    "rate": "every rate is from 0 to 2**53: torch counts more in numbers that wrap",
     "spectral": "as `finite`, where the norm is made of singular values",
     "quotient": "the lowest integer is not divided by -1: the quotient does not fit, and the processor traps",
 }
