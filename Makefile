@@ -6,6 +6,7 @@
 #   make fmt      put style and protos in order
 #   make gen      remake the stubs and the pages of docs/ that are tables of the code
 #   make bench    side by side with peers
+#   make fuzz     look for what breaks the service; `make fuzz ARGS='--seconds 3600'` for an hour
 #   make up       gateway, worker and an embedded Redis on this machine
 #   make pin      remake constraints.txt from what pyproject.toml allows
 #   make clean    remove what the others made
@@ -19,8 +20,9 @@ export PIP_VERSION := 26.3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_STAMP := $(VENV)/.fuzz-installed
 
-.PHONY: setup demo test check bench gen up clean pin fmt
+.PHONY: setup demo test check fuzz bench gen up clean pin fmt
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -58,6 +60,13 @@ fmt: setup
 gen: setup
 	$(BIN)/python tools/protos.py gen
 	$(BIN)/python tools/pages.py
+
+$(FUZZ_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group fuzz
+	@touch $@
+
+fuzz: $(FUZZ_STAMP)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 # jemalloc is what the embedded server runs with where the machine has it; without it the figures are of glibc's malloc.
 bench: setup

@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 grep '^torch==' constraints.txt > "$scratch/torch.txt"
 "${PYTHON:-python3}" -m venv "$scratch/venv"
 "$scratch/venv/bin/python" -m pip install --quiet --upgrade "pip==$PIP_VERSION"
-"$scratch/venv/bin/python" -m pip install --quiet -c "$scratch/torch.txt" -e '.[local]' --group test --group check
+"$scratch/venv/bin/python" -m pip install --quiet -c "$scratch/torch.txt" -e '.[local]' --group test --group check --group fuzz
 {
     grep '^#' constraints.txt
     "$scratch/venv/bin/python" -m pip freeze --exclude-editable \

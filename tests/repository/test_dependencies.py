@@ -51,7 +51,9 @@ def test_what_the_dependencies_need_is_pinned_too(
     project: dict[str, list[Requirement]], pins: dict[str, str]
 ) -> None:
     """No package comes in, however far down, without a version in constraints.txt."""
-    asked = [item for items in project.values() for item in items if item.name != "pullback"]
+    # What only `make fuzz` needs is not installed here.
+    lists = [items for name, items in project.items() if name != "fuzz"]
+    asked = [item for items in lists for item in items if item.name != "pullback"]
     seen: set[tuple[str, frozenset[str]]] = set()
     unpinned: set[str] = set()
     while asked:

@@ -69,7 +69,7 @@ WRITTEN_OUT = [
     ("y = torch.stack([x * i for i in range(5) if i % 2])", "y = torch.stack([x * 1, x * 3])"),
     ("i = u\ny = torch.stack([x * i for i in range(2)]) + i", "y = torch.stack([x * 0, x * 1]) + u"),
     ("n = 2\nk = n**3 - 1 // 2\ny = x * k", "y = x * 8"),
-    ("y = x * (3 if 1 < 2 <= 2 else x.nothing())", "y = x * 3"),
+    ("y = x * (3 if 1 < 2 <= 2 else x.cos())", "y = x * 3"),
     ("y = x * (0 or 7) * (1 and 2) + (not 3)", "y = x * 7 * 2 + False"),
     ("p = (u, v)\ny = p[1] * len(p)", "y = v * 2"),
 ]  # fmt: skip

@@ -32,8 +32,8 @@ def check_range(expressions: Expressions, node: ast.expr, params: Sequence[Param
         if value is None or not all(found):
             continue
         param, outside = params[0], found[0]
-        if outside is not None and outside.is_too_much:
-            raise expressions.source.exceeded(item, int(outside.limit), int(value), f"for {param.name!r}")
+        if outside is not None and outside.is_too_much and isinstance(value, int):
+            raise expressions.source.exceeded(item, int(outside.limit), value, f"for {param.name!r}")
         raise expressions.source.fault(item, f"{param.name!r} is {param.range_text()}, not {value:,}")
 
 

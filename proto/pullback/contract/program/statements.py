@@ -17,6 +17,7 @@ from pullback.contract.program.functions import bound_names
 from pullback.contract.program.ir import SetTracking, Unpack
 from pullback.contract.program.names import valid_name
 from pullback.contract.program.scopes import Names, Scope
+from pullback.contract.program.unreached import check_names_written
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -43,6 +44,7 @@ _EFFECTS = BACKWARD_OPS | {
 
 # ``with`` what -> whether operations are tracked inside.
 _TRACKING = MappingProxyType({"torch.no_grad": False, "torch.enable_grad": True})
+_CONTEXTS = frozenset({*_TRACKING, "torch.set_grad_enabled"})
 
 
 class Exit(Enum):
@@ -83,6 +85,8 @@ class Statements:
         for statement in tree.body:
             if not self._definitions.define(statement, self._expressions):
                 self._statement(statement, last=statement is tree.body[-1])
+        if tree.may_skip:
+            check_names_written(tree.body, self._expressions, _CONTEXTS)
         return self._builder.program(
             self._source.text, self._result, tree.statement_count, prints=self._prints
         )

@@ -46,6 +46,9 @@ ALLOWED_NODES: frozenset[type[ast.AST]] = frozenset(
 # Allowed nodes that hold nothing: which operator it is, and whether a name is read or bound.
 _MARKS = frozenset(kind for kind in ALLOWED_NODES if issubclass(kind, _MARK_KINDS))
 
+# Nodes with parts that a program may never come to.
+_SKIPPING = (ast.FunctionDef, ast.Lambda, ast.For, ast.If, ast.IfExp, ast.BoolOp, ast.Compare, ast.ListComp)
+
 # What a refused node is called, and what to write in its place.
 _REFUSED = {
     "AnnAssign": "annotations; write the assignment alone",
@@ -90,11 +93,13 @@ class Tree(NamedTuple):
         body: its statements.
         statement_count: how many there are, nested ones included.
         call_depths: how deep in the tree each call by a bare name is.
+        may_skip: whether there may be parts that the program never comes to.
     """
 
     body: list[ast.stmt]
     statement_count: int
     call_depths: Mapping[ast.Call, int]
+    may_skip: bool
 
 
 def parse(source: Source, limits: Limits) -> Tree:
@@ -154,6 +159,7 @@ def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> Tree:
     """Walks the tree without recursion: it may be deeper than Python's own limit."""
     count = statements = 0
     call_depths: dict[ast.Call, int] = {}
+    may_skip = False
     # A node, its depth, and the nearest node around it that has a place.
     stack: list[tuple[ast.AST, int, Placed | None]] = [(tree, 0, None)]
     while stack:
@@ -167,13 +173,14 @@ def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> Tree:
             place = source.place(near) if near else Place(1, 1)
             raise fault(source.text, place, f"the language has no {_refused(node)}")
         statements += isinstance(node, ast.stmt)
+        may_skip |= isinstance(node, _SKIPPING)
         if near:
             _check_size(source, near, (depth, count, statements), limits)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             call_depths[node] = depth
         # Reversed, so that the first fault in the text is the one reported.
         stack += [(child, depth + 1, near) for child in ast.iter_child_nodes(node)][::-1]
-    return Tree(tree.body, statements, call_depths)
+    return Tree(tree.body, statements, call_depths, may_skip)
 
 
 def _check_size(source: Source, near: Placed, sizes: tuple[int, int, int], limits: Limits) -> None:
