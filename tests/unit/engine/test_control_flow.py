@@ -30,9 +30,15 @@ def _python(source: str) -> tuple[dict[str, Any], str]:
 
 def _assert_as_in_python(lab: Lab, source: str) -> None:
     names, printed = _python(source)
-    (gradient,) = torch.autograd.grad(names["y"].sum(), names["leaf"], allow_unused=True)
+    gradient = None
+    tracked = names["y"].requires_grad
+    if tracked:
+        (gradient,) = torch.autograd.grad(names["y"].sum(), names["leaf"], allow_unused=True)
     result = lab.run(
-        f"{source}\nz = y.sum()", {"x": torch.tensor(X, dtype=torch.float64)}, outputs=["y", "z"]
+        f"{source}\nz = y.sum()",
+        {"x": torch.tensor(X, dtype=torch.float64)},
+        outputs=["y", "z"],
+        value_only=not tracked,
     )
     assert torch.equal(lab.value(result, "y"), names["y"].detach())
     assert result.printed == printed
