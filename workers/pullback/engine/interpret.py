@@ -163,7 +163,7 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Dra
     state = Run(list(code.template), dict(inputs), Printer(meter.limits.printed_chars), draws or Draws())
     for name, slot in code.program.inputs.items():
         state.slots[slot] = inputs[name]
-    machine = _Machine(code.program.source, state, meter)
+    machine = _Machine(code.program, state, meter)
     with torch.enable_grad():  # leaves tracking as it found it, whatever the program sets
         for step, releases in zip(code.steps, code.releases, strict=True):
             machine.step(step)
@@ -173,8 +173,10 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Dra
 
 
 class _Machine:
-    def __init__(self, source: str, state: Run, meter: Meter) -> None:
-        self._source = source
+    def __init__(self, program: Program, state: Run, meter: Meter) -> None:
+        self._source = program.source
+        # Else a tensor that requires no gradient when it is named never will.
+        self._makes_leaves = "Tensor.requires_grad_" in program.ops
         self._state = state
         self._slots = state.slots
         self._meter = meter
@@ -270,8 +272,8 @@ class _Machine:
 
     def _bind(self, instruction: Bind) -> None:
         value = self._slots[instruction.slot]
-        # What an operation made is never a leaf, and would be kept alive here for nothing.
-        if isinstance(value, torch.Tensor) and value.is_leaf:
+        # What an operation made is no leaf, or needs no gradient: it would be kept alive here for nothing.
+        if isinstance(value, torch.Tensor) and value.is_leaf and (value.requires_grad or self._makes_leaves):
             self._state.bound.append((instruction.name, value))
 
     def _refuse(self, place: Place, message: str) -> None:
