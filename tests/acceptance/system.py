@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # How long a start may take, in seconds: torch is loaded from a cold disk.
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+
+# How a user starts it.
+UP = (str(Path(sys.executable).with_name("pullback")), "up")
 
 _UP = re.compile(r"pullback is up on (\S+)")
 
@@ -32,11 +35,16 @@ class System:
     """
 
     def __init__(
-        self, data_dir: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None, port: int = 0
+        self,
+        data_dir: Path,
+        *,
+        workers: int = 2,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        command: Sequence[str] = UP,
     ) -> None:
         self._command = [
-            str(Path(sys.executable).with_name("pullback")), "up",
-            "--port", str(port), "--data-dir", str(data_dir), "--workers", str(workers),
+            *command, "--port", str(port), "--data-dir", str(data_dir), "--workers", str(workers),
         ]  # fmt: skip
         self._environment = environment
         self.lines: list[str] = []

@@ -97,6 +97,9 @@ def cancels_key(drain: str) -> str:
 #: The sorted set of the programs that are refused for having crashed, by tag, scored by when that ends.
 QUARANTINE = f"{PREFIX}quarantine"
 
+#: The Redis channel on which gateways hear of each program that joins them.
+QUARANTINE_NEWS = f"{PREFIX}quarantine:news"
+
 
 def crashes_key(tag: bytes) -> str:
     """Names the Redis string that counts a program's crashes."""

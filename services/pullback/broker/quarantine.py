@@ -1,18 +1,20 @@
 """Programs that are refused for a while, because they made native code crash.
 
 Strategy: the list lives in Redis and is short, mostly empty. Gateways and workers look at it once a second and keep
-what they saw, so that a job costs nothing while there is none. Whoever counts a crash knows of it at once.
+what they saw, so that a job costs nothing while there is none. Whoever counts a crash knows of it at once, and so does
+each gateway that is connected: it hears of the program before it hears what became of the job.
 """
 
 from __future__ import annotations
 
 import time
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from pullback.broker import scripts
 from pullback.broker.pipe import Script
 from pullback.contract.errors import KernelFault
-from pullback.contract.names import QUARANTINE, crashes_key, program_tag
+from pullback.contract.names import QUARANTINE, QUARANTINE_NEWS, crashes_key, program_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +30,12 @@ CRASHES = 2
 # Most programs in quarantine. Looking at the list has to stay cheap, though a tenant may make programs up.
 MOST_PROGRAMS = 1_000
 
-# How long a process remembers by itself what it put into quarantine, in seconds: a look that was under way then may not
-# have it, and the next one may be late.
-OWN_SECONDS = 5.0
+# How long a process remembers by itself what it put into quarantine or heard of, in seconds: a look that was under way
+# then may not have it, and the next one may be late.
+NEWS_SECONDS = 5.0
+
+# How crash.lua tells for how long.
+_MS = Struct("<Q")
 
 
 class Quarantine:
@@ -45,28 +50,35 @@ class Quarantine:
         self._now = now
         # Both are replaced and never changed, for one thread learns while another asks.
         self._until: dict[bytes, float] = {}
-        self._own: dict[bytes, float] = {}
+        self._news: dict[bytes, tuple[float, float]] = {}
 
     def __bool__(self) -> bool:
         """Tells whether there is any at all: what is asked first, for each job."""
-        return bool(self._until or self._own)
+        return bool(self._until or self._news)
 
     def learn(self, reply: list[Any]) -> None:
         """Takes over what quarantine.lua answered."""
         now = self._now()
         self._until = {tag: now + left / 1000 for tag, left in zip(reply[::2], reply[1::2], strict=True)}
-        self._own = {tag: until for tag, until in self._own.items() if until > now}
+        self._news = {tag: until for tag, until in self._news.items() if until[0] > now}
 
     def add(self, tag: bytes, seconds: float) -> None:
         """Refuses a program until a look that began after now has it."""
-        self._own = {**self._own, tag: self._now() + min(seconds, OWN_SECONDS)}
+        now = self._now()
+        self._news = {**self._news, tag: (now + min(seconds, NEWS_SECONDS), now + seconds)}
+
+    def heard(self, message: bytes) -> None:
+        """Takes over what crash.lua told."""
+        self.add(message[_MS.size :], _MS.unpack_from(message)[0] / 1000)
 
     def refusal(self, tenant: bytes, program: str) -> KernelFault | None:
         """Gives the error for a tenant's program that is refused; None for any other."""
         if not self:
             return None
         tag = program_tag(tenant, program)
-        left = max(self._until.get(tag, 0.0), self._own.get(tag, 0.0)) - self._now()
+        now = self._now()
+        fresh, until = self._news.get(tag, (0.0, 0.0))
+        left = max(self._until.get(tag, 0.0), until if fresh > now else 0.0) - now
         if left <= 0:
             return None
         seconds = max(1, round(left))
@@ -98,7 +110,7 @@ class CrashCounter:
             RedisError: Redis cannot be reached.
         """
         keys = [crashes_key(tag), QUARANTINE]
-        arguments = [tag, weight, CRASHES, self._life_ms, MOST_PROGRAMS]
+        arguments = [QUARANTINE_NEWS, tag, weight, CRASHES, self._life_ms, MOST_PROGRAMS]
         return bool(self._line.run(self._script, keys, arguments))
 
 

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from pullback.broker.jobs import DIGEST_BYTES
 from pullback.contract.lifecycle import TERMINAL
-from pullback.contract.names import job_key, results_key
+from pullback.contract.names import QUARANTINE_NEWS, job_key, results_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,6 +35,8 @@ LOOK_AT_ONCE = 500
 
 _TERMINAL = {state.value.encode() for state in TERMINAL}
 
+_NEWS = QUARANTINE_NEWS.encode()
+
 # The lengths of a job id and of its outcome, as finish.lua writes them.
 _LENGTHS = Struct("<HI")
 
@@ -49,6 +51,8 @@ class ResultReader:
         gateway: str,
         deliver: Callable[[str, bytes], None],
         waiting: Callable[[], Iterable[str]],
+        *,
+        news: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         """Makes a reader.
 
@@ -58,12 +62,14 @@ class ResultReader:
             gateway: whose results to read.
             deliver: called in the event loop with a job's id and serialised `EvaluateOutcome`; must not block or raise.
             waiting: gives the ids of the accepted jobs that are waited for.
+            news: called in the event loop with what is told of programs in quarantine; must not block or raise.
         """
         self._pipe = pipe
         self._redis = redis
         self._channel = results_key(gateway)
         self._deliver = deliver
         self._waiting = waiting
+        self._news = news
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
         pipe.listen(self._pushed)
@@ -75,6 +81,7 @@ class ResultReader:
             # Begun before the subscription, or a connection that is remade in between would be taken for the same.
             down = asyncio.ensure_future(self._pipe.down.wait())
             with suppress(RedisError, OSError):
+                await self._pipe.call("SUBSCRIBE", QUARANTINE_NEWS)
                 await self._pipe.call("SUBSCRIBE", self._channel)
                 await self._look_at_all()
                 self.disconnected.clear()
@@ -96,6 +103,9 @@ class ResultReader:
             await self._pipe.call("PING")
 
     def _pushed(self, message: Reply) -> None:
+        if message[1] == _NEWS:
+            self._news(message[2])
+            return
         letters: bytes = message[2]
         at = 0
         missing = []

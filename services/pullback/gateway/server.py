@@ -84,9 +84,9 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
 
         acceptor = Acceptor(pipe, gateway, wake=waker.wake)
         desk = Desk(acceptor, max_in_flight=settings.max_in_flight)
-        reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting)
-        server = grpc.aio.server(options=_options(settings))
         quarantine = Quarantine()
+        reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting, news=quarantine.heard)
+        server = grpc.aio.server(options=_options(settings))
         servicer = GradientServicer(desk, quarantine, settings, settings.limits)
         server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()

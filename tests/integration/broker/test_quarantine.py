@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.broker.conftest import job, succeed
 
-from pullback.broker import CrashCounter, Quarantine, look_at_quarantine, look_for_worker
-from pullback.broker.quarantine import MOST_PROGRAMS, OWN_SECONDS
+from pullback.broker import CrashCounter, Pipe, Quarantine, ResultReader, look_at_quarantine, look_for_worker
+from pullback.broker.quarantine import MOST_PROGRAMS, NEWS_SECONDS
 from pullback.contract.errors import KernelFault
 from pullback.contract.names import QUARANTINE, crashes_key, program_tag, tenant_tag
 
@@ -78,10 +80,44 @@ def test_a_process_knows_its_own_crashes_before_the_next_look() -> None:
     quarantine.add(TAG, LIFE_SECONDS)
     quarantine.learn([])
     assert isinstance(quarantine.refusal(TENANT, PROGRAM), KernelFault)
-    now[0] += OWN_SECONDS
+    now[0] += NEWS_SECONDS
     assert quarantine.refusal(TENANT, PROGRAM) is None
     quarantine.learn([])
     assert not quarantine
+
+
+async def test_gateways_hear_of_a_program_before_its_result(broker: Broker) -> None:
+    """The news is on the connection of the results, so that whoever had the answer meets a gateway that knows."""
+    broker.slot()
+    await broker.accept(job(job_id="a"))
+    drain = broker.drain()
+    taken = drain.take(1, 100)
+    heard: list[str] = []
+    results: asyncio.Queue[str] = asyncio.Queue()
+    quarantine = Quarantine()
+
+    def news(message: bytes) -> None:
+        quarantine.heard(message)
+        heard.append("news")
+
+    def deliver(job_id: str, _outcome: bytes) -> None:
+        heard.append("result")
+        results.put_nowait(job_id)
+
+    pipe = Pipe(broker.url)
+    reader = ResultReader(pipe, broker.redis, "gateway", deliver, list, news=news)
+    tasks = [asyncio.create_task(work) for work in (pipe.keep(), reader.run())]
+    await reader.connected.wait()
+    CrashCounter(broker.line, LIFE_SECONDS).count(TAG, 2)
+    drain.finish(succeed(taken))
+    assert await results.get() == "a"
+    assert heard == ["news", "result"]
+    error = quarantine.refusal(TENANT, PROGRAM)
+    assert error is not None
+    assert 0 < int(error.metadata["quarantine_seconds"]) <= LIFE_SECONDS
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 @pytest.mark.parametrize(("left", "expected"), [(400, "1"), (59_400, "59")])

@@ -8,10 +8,11 @@ from pullback.evaluator.errors import EvaluatorDied, EvaluatorError, EvaluatorTi
 from pullback.evaluator.handle import Evaluator
 from pullback.evaluator.isolate import Isolator
 from pullback.evaluator.job import Job, Outcome, error_message
-from pullback.evaluator.launch import Template
+from pullback.evaluator.launch import EVALUATOR, Template
 from pullback.evaluator.supply import Isolation
 
 __all__ = [
+    "EVALUATOR",
     "Evaluator",
     "EvaluatorDied",
     "EvaluatorError",

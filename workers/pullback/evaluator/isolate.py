@@ -45,9 +45,9 @@ BATCH_SHARE = 0.25
 # where some job is always urgent, would waste all work.
 SLICE_SECONDS = 0.25
 
-# The first slice of a job alone, in seconds: some hundred times what a small job takes. Ten jobs that hang hold their
-# neighbours up for a second.
-FIRST_SLICE_SECONDS = 0.1
+# The first slice of a job alone, in seconds: a hundred times what a small job takes, and three times what it takes to
+# make another evaluator. Fifteen jobs that hang hold their neighbours up for a second.
+FIRST_SLICE_SECONDS = 0.05
 
 # Bytes of evaluations in one batch. More are split: the results, too, have to fit into one frame.
 BATCH_BYTES = 1 << 27

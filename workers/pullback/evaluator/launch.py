@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from pullback.contract.limits import Limits
 
+#: What the Python interpreter runs as a template.
+EVALUATOR = ("-m", "pullback.evaluator")
+
 # How long the template may take to load torch, in seconds: one or two, and many from a cold network disk.
 START_SECONDS = 120.0
 
@@ -59,7 +62,7 @@ class Template:
         worker: str,
         limits: Limits = DEFAULT_LIMITS,
         environment: Mapping[str, str] | None = None,
-        program: Sequence[str] = ("-m", "pullback.evaluator"),
+        program: Sequence[str] = EVALUATOR,
     ) -> None:
         """Prepares a template; nothing is started.
 

@@ -7,24 +7,32 @@ import os
 import sys
 import threading
 import warnings
+from typing import TYPE_CHECKING
 
 from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
 from pullback.contract.names import queue_name
 from pullback.contract.settings import explain
-from pullback.evaluator import Evaluator, EvaluatorUnavailable, Template
+from pullback.evaluator import EVALUATOR, Evaluator, EvaluatorUnavailable, Template
 from pullback.worker.app import make_app
 from pullback.worker.guarding import Guard
 from pullback.worker.process import SlotProcess
 from pullback.worker.settings import WorkerSettings
 from pullback.worker.stopping import StopFlag
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 log = logging.getLogger(__name__)
 
 
-def main() -> int:
-    """Runs a worker; says on standard output when its slots are ready."""
+def main(evaluator: Sequence[str] = EVALUATOR) -> int:
+    """Runs a worker; says on standard output when its slots are ready.
+
+    Args:
+        evaluator: what the Python interpreter runs as the template of the evaluators.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Celery says much at INFO; what a worker does is in the results.
     logging.getLogger("celery").setLevel(logging.WARNING)
@@ -44,6 +52,7 @@ def main() -> int:
         worker=settings.worker_name,
         limits=settings.limits,
         environment=settings.driver_environment(),
+        program=evaluator,
     )
     try:
         template.start()
