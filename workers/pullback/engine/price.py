@@ -124,6 +124,7 @@ class _Rates(NamedTuple):
     """What is known about an op."""
 
     is_free: bool
+    is_plain: bool
     is_view: bool
     is_pointwise: bool
     estimate: Callable[[Mapping[str, Any]], int] | None
@@ -138,8 +139,10 @@ def _rates(op: str) -> _Rates:
     owner, _, name = op.rpartition(".")
     is_view = name in _VIEWS or op in {"torch.linalg.diagonal", "builtins.len", "Tensor.unfold"}
     is_wide = owner == "torch.fft" or name in {"eig", "eigvals"}
+    has_rules = op in ESTIMATES or op in WORK or op in WORKSPACE
     return _Rates(
         is_free=name in _READINGS or owner in {"Tuple", "math"},
+        is_plain=not is_view and not has_rules and copies(op) == 0,
         is_view=is_view,
         is_pointwise=OPS[op].pointwise,
         estimate=ESTIMATES.get(op),
@@ -175,6 +178,8 @@ def price_call(
     rates = _rates(op)
     if rates.is_free:
         return FREE
+    if rates.is_plain and (price := _price_of_likes(rates, operands, limits)) is not None:
+        return price
     elements = given = largest = 0
     width = rates.width
     shapes: set[torch.Size] = set()
@@ -201,6 +206,28 @@ def price_call(
     if rates.workspace is not None and arguments is not None:
         workspace += rates.workspace(arguments) * width
     return Price(work, given, made * width, workspace, rates.work is not None)
+
+
+def _price_of_likes(rates: _Rates, operands: Sequence[object], limits: Limits) -> Price | None:
+    """Prices a call without rules on tensors of one shape and data type, as most are; None where it is another."""
+    first, number = None, 0
+    for value in operands:
+        if isinstance(value, torch.Tensor):
+            if first is None:
+                first = value
+            elif value.shape != first.shape or value.dtype is not first.dtype:
+                return None
+            number += 1
+        elif isinstance(value, (list, tuple, torch.dtype)):
+            return None
+    if first is None:
+        return None
+    count, size = first.numel(), first.nbytes
+    made = count if rates.is_pointwise else number * count
+    if made > limits.elements:
+        return None
+    bytes_made = max(size if rates.is_pointwise else number * size, made * rates.width)
+    return Price(number * count + made, number * size, bytes_made, 0)
 
 
 def _flat(operands: Sequence[object]) -> Sequence[object]:
