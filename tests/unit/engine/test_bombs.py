@@ -138,3 +138,34 @@ def test_a_refused_evaluation_leaves_no_tensor_behind(lab: Lab) -> None:
     assert error.__traceback__ is None
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+HOLDERS = {
+    "tuples printed": "t = (x, x)\n" + "t = (t, t)\n" * 40 + "print(t)\ny = x",
+    "tuples formatted": "t = (x, x)\n" + "t = (t, t)\n" * 40 + "print(f'{t}')\ny = x",
+    "lists in a loop": "t = [1, 2]\nfor i in range(40):\n    t = [t, t]\ny = torch.tensor(t)",
+    "lists that hold nothing": "t = []\n" + "t = [t, t, t]\n" * 30 + "print(t)\ny = x",
+    "lists that a number chooses": "t = [1]\n"
+    + "t = [t, t] if x.sum().item() > 0 else t\n" * 40
+    + "print(t)\ny = x",
+    "lists that a function returns": (
+        "def f(a):\n    return [a, a]\nt = 1\nfor i in range(40):\n    t = f(t)\nprint(t)\ny = x"
+    ),
+    "tuples as deep as a program is long": "t = (x,)\n" + "t = (t,)\n" * 1_000 + "print(t)\ny = x",
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_tuples_and_lists_hold_no_more_than_a_literal_may(lab: Lab, name: str) -> None:
+    """Each holds the one before twice, or as deep as it goes: refused where it is built, before it is written out."""
+    error = lab.refusal(lab.build(HOLDERS[name], {"x": torch.ones(1)}))
+    assert isinstance(error, LimitExceeded), error
+    assert error.metadata["limit_name"].endswith(("LITERAL_ELEMENTS", "BRACKET_DEPTH"))
+    assert int(error.metadata["estimate"]) > int(error.metadata["limit"])
+
+
+def test_a_list_of_lists_of_numbers_holds_what_a_literal_may(lab: Lab) -> None:
+    """Thousands of numbers, in lists of two."""
+    rows = "[" + ", ".join(["[1, 2]"] * 4_000) + "]"
+    result = lab.run(f"y = torch.tensor({rows}).sum()", value_only=True)
+    assert lab.value(result, "y").item() == 12_000

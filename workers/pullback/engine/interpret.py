@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import torch
 
-from pullback.contract.program.diagnose import fault
+from pullback.contract.program.diagnose import exceeded_at, fault
 from pullback.contract.program.ir import (
     Bind,
     Block,
@@ -29,6 +29,7 @@ from pullback.contract.program.ir import (
 from pullback.engine.calls import ReadyCall, make_ready
 from pullback.engine.draws import Draws
 from pullback.engine.faults import TORCH_ERRORS, BackwardFailed, Refused, TooBig, is_about_a_node, translate
+from pullback.engine.nesting import check_nesting
 from pullback.engine.printing import Printer, formatted
 from pullback.engine.reverse_calls import BACKWARD
 from pullback.engine.run import Run
@@ -186,8 +187,7 @@ class _Machine:
             case ReadyCall():
                 self._call(instruction)
             case Build():
-                items = [self._slots[item] for item in instruction.items]
-                self._slots[instruction.target] = tuple(items) if instruction.kind == "tuple" else items
+                self._build(instruction)
             case BuildSlice():
                 self._slice(instruction)
             case Unpack():
@@ -245,6 +245,15 @@ class _Machine:
                 value = describe_value(self._slots[slot])
                 self._refuse(instruction.place, f"the format {specification!r} does not fit {value}")
         self._slots[instruction.target] = text
+
+    def _build(self, instruction: Build) -> None:
+        items = [self._slots[item] for item in instruction.items]
+        built = tuple(items) if instruction.kind == "tuple" else items
+        try:
+            check_nesting(built, self._meter.limits)
+        except TooBig as error:
+            raise exceeded_at(self._source, instruction.place, str(error), error.metadata) from None
+        self._slots[instruction.target] = built
 
     def _slice(self, instruction: BuildSlice) -> None:
         parts = [self._slots[slot] for slot in (instruction.start, instruction.stop, instruction.step)]
