@@ -80,7 +80,7 @@ range is refused with `LIMIT_EXCEEDED`. Without a range, whole numbers are at mo
 | rows | runs in one batch with like evaluations, with the bits that it gives alone |
 | random | draws from the evaluation's own generator, which begins at `Evaluation.seed` or `torch.manual_seed` |
 | data | the size of its result depends on what its operands hold |
-| cpu | torch has no algorithm for it that is deterministic on every device, and refuses it where it has none |
+| cpu | torch has no deterministic algorithm for it on other devices, and refuses it, or its derivative, there |
 
 Some look at what their operands hold, and refuse it before torch does worse:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -62,6 +63,20 @@ def test_a_function_is_bound_to_its_namesake() -> None:
         for name in path:
             found = getattr(found, name)
         assert BINDINGS[key] is found or BINDINGS[key] == found, key
+
+
+def test_what_torch_refuses_to_compute_without_determinism_is_marked() -> None:
+    """Each function that torch's own page lists as refused, where the table has it."""
+    page = torch.use_deterministic_algorithms.__doc__ or ""
+    refused = (
+        page.partition("will throw a")[2].partition("In addition")[0].partition("will throw a")[2] or page
+    )
+    names = {name.rstrip("_") for name in re.findall(r":func:`torch\.(?:[\w.]*\.)?(\w+)`", refused)}
+    names -= {"resize"}
+    assert {"histc", "cumsum", "grid_sample"} <= names
+    marked = {key.rpartition(".")[2] for key, op in OPS.items() if not op.deterministic}
+    assert names <= marked
+    assert all("torch." + name not in OPS or not OPS["torch." + name].deterministic for name in names)
 
 
 def test_importing_the_engine_computes_nothing() -> None:

@@ -64,7 +64,7 @@ LOSSES = rows(
         pos_weight?: tensor)
     cosine_embedding_loss(input1, input2, target, margin?: float, *, reduction?: enum[none,mean,sum])
     cross_entropy(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum], \
-        label_smoothing?: float[0..1])
+        label_smoothing?: float[0..1]) @cpu
     gaussian_nll_loss(input, target, var: operand, full?: bool, eps?: float, reduction?: enum[none,mean,sum])
     hinge_embedding_loss(input, target, margin?: float, *, reduction?: enum[none,mean,sum])
     huber_loss(input, target, reduction?: enum[none,mean,sum], delta?: float, weight?: tensor)
@@ -75,7 +75,7 @@ LOSSES = rows(
     multilabel_margin_loss(input, target, *, reduction?: enum[none,mean,sum])
     multi_margin_loss(input, target, p?: int[1..2], margin?: float, weight?: tensor, *, reduction?: enum[none,mean,sum])
     multilabel_soft_margin_loss(input, target, weight?: tensor, *, reduction?: enum[none,mean,sum])
-    nll_loss(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum])
+    nll_loss(input, target, weight?: tensor, *, ignore_index?: int, reduction?: enum[none,mean,sum]) @cpu
     poisson_nll_loss(input, target, log_input?: bool, full?: bool, *, eps?: float, reduction?: enum[none,mean,sum])
     smooth_l1_loss(input, target, *, reduction?: enum[none,mean,sum], beta?: float)
     soft_margin_loss(input, target, *, reduction?: enum[none,mean,sum])

@@ -9,18 +9,18 @@ LAYERS = [
         "torch.nn.functional",
         """
         adaptive_avg_pool1d(input, output_size: sizes[0..4096])
-        adaptive_avg_pool2d(input, output_size: sizes[0..4096])
-        adaptive_avg_pool3d(input, output_size: sizes[0..4096])
+        adaptive_avg_pool2d(input, output_size: sizes[0..4096]) @cpu
+        adaptive_avg_pool3d(input, output_size: sizes[0..4096]) @cpu
         adaptive_max_pool1d(input, output_size: sizes[1..4096], return_indices?: bool)
-        adaptive_max_pool2d(input, output_size: sizes[1..4096], return_indices?: bool)
-        adaptive_max_pool3d(input, output_size: sizes[1..4096], return_indices?: bool)
+        adaptive_max_pool2d(input, output_size: sizes[1..4096], return_indices?: bool) @cpu
+        adaptive_max_pool3d(input, output_size: sizes[1..4096], return_indices?: bool) @cpu
         affine_grid(theta, size: sizes[1..], align_corners?: bool)
         avg_pool1d(input, kernel_size: ints[1..4096], stride?: ints[1..4096], padding?: ints[0..4096], \
             ceil_mode?: bool, count_include_pad?: bool)
         avg_pool2d(input, kernel_size: ints[1..4096], stride?: ints[1..4096], padding?: ints[0..4096], \
             ceil_mode?: bool, count_include_pad?: bool, divisor_override?: int[1..])
         avg_pool3d(input, kernel_size: ints[1..4096], stride?: ints[1..4096], padding?: ints[0..4096], \
-            ceil_mode?: bool, count_include_pad?: bool, divisor_override?: int[1..])
+            ceil_mode?: bool, count_include_pad?: bool, divisor_override?: int[1..]) @cpu
         bilinear(input1, input2, weight, bias?: tensor)
         conv1d(input, weight, bias?: tensor, stride?: ints[1..4096], padding?: ints[0..4096]|enum[valid,same], \
             dilation?: ints[1..4096], groups?: int[1..65536])
@@ -40,12 +40,12 @@ LAYERS = [
         fold(input, output_size: sizes[1..4096], kernel_size: ints[1..64], dilation?: ints[1..4096], \
             padding?: ints[0..4096], stride?: ints[1..4096])
         grid_sample(input, grid, mode?: enum[bilinear,nearest,bicubic], \
-            padding_mode?: enum[zeros,border,reflection], align_corners?: bool)
+            padding_mode?: enum[zeros,border,reflection], align_corners?: bool) @cpu
         group_norm(input, num_groups: int[1..65536], weight?: tensor, bias?: tensor, eps?: float)
         instance_norm(input, *, weight?: tensor, bias?: tensor, eps?: float)
         interpolate(input, size?: sizes[1..2**16], scale_factor?: any, \
             mode?: enum[nearest,linear,bilinear,bicubic,trilinear,area,nearest-exact], \
-            align_corners?: bool)
+            align_corners?: bool) @cpu
         layer_norm(input, normalized_shape: sizes, weight?: tensor, bias?: tensor, eps?: float)
         linear(input, weight, bias?: tensor)
         local_response_norm(input, size: int[1..4096], alpha?: float, beta?: float, k?: float)
@@ -57,7 +57,7 @@ LAYERS = [
             dilation?: ints[1..4096], ceil_mode?: bool, return_indices?: bool)
         max_pool3d(input, kernel_size: ints[1..4096], stride?: ints[1..4096], padding?: ints[0..4096], \
             dilation?: ints[1..4096], ceil_mode?: bool, return_indices?: bool)
-        pad(input, pad: sizes[-2**20..2**20], mode?: enum[constant,reflect,replicate,circular], value?: number)
+        pad(input, pad: sizes[-2**20..2**20], mode?: enum[constant,reflect,replicate,circular], value?: number) @cpu
         pairwise_distance(x1, x2, p?: float, eps?: float, keepdim?: bool)
         pdist(input, p?: float) !filled
         pixel_shuffle(input, upscale_factor: int[1..4096])

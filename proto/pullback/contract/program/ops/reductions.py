@@ -24,7 +24,7 @@ REDUCTIONS = [
         cummax(input, dim: dim)
         cummin(input, dim: dim)
         cumprod(input, dim: dim, *, dtype?: dtype)
-        cumsum(input, dim: dim, *, dtype?: dtype)
+        cumsum(input, dim: dim, *, dtype?: dtype) @cpu
         diff(input, n?: int[0..64], dim?: dim, prepend?: tensor, append?: tensor)
         dist(input, other, p?: number)
         kthvalue(input, k: int[0..], dim?: dim, keepdim?: bool)
@@ -33,16 +33,16 @@ REDUCTIONS = [
         max(input)
         max(input, dim: dim, keepdim?: bool)
         max(input, other)
-        median(input)
-        median(input, dim: dim, keepdim?: bool)
+        median(input) @cpu
+        median(input, dim: dim, keepdim?: bool) @cpu
         min(input)
         min(input, dim: dim, keepdim?: bool)
         min(input, other)
         mode(input, dim?: dim, keepdim?: bool)
         msort(input)
         nanmean(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
-        nanmedian(input)
-        nanmedian(input, dim: dim, keepdim?: bool)
+        nanmedian(input) @cpu
+        nanmedian(input, dim: dim, keepdim?: bool) @cpu
         nanquantile(input, q: operand, dim?: dim, keepdim?: bool, *, \
             interpolation?: enum[linear,lower,higher,midpoint,nearest])
         nansum(input, dim?: dims, keepdim?: bool, *, dtype?: dtype)
@@ -67,7 +67,7 @@ REDUCTIONS = [
         "torch",
         """
         gradient(input, *, spacing?: number|tensors, dim?: dims, edge_order?: int[1..2])
-        cumulative_trapezoid(y, x?: tensor, *, dx?: number, dim?: dim)
+        cumulative_trapezoid(y, x?: tensor, *, dx?: number, dim?: dim) @cpu
         std_mean(input, dim?: dims, *, correction?: number, keepdim?: bool)
         std_mean(input, unbiased: bool)
         std_mean(input, dim: dims, unbiased: bool, keepdim?: bool)
@@ -97,16 +97,15 @@ REDUCTIONS = [
     *rows(
         "torch Tensor",
         """
-        histc(input, bins?: size[1..65536], min?: number, max?: number)
+        histc(input, bins?: size[1..65536], min?: number, max?: number) @cpu
         """,
         differentiable=False,
-        deterministic=False,
     ),
     *rows(
         "torch Tensor",
         """
         argwhere(input)
-        bincount(input, weights?: tensor, minlength?: size[0..2**26])
+        bincount(input, weights?: tensor, minlength?: size[0..2**26]) @cpu
         nonzero(input)
         unique(input, sorted?: bool, return_inverse?: bool, return_counts?: bool, dim?: dim)
         unique_consecutive(input, return_inverse?: bool, return_counts?: bool, dim?: dim)

@@ -39,7 +39,7 @@ SHAPES = [
         scatter(input, dim: dim, index, src)
         scatter(input, dim: dim, index, value: number)
         scatter_add(input, dim: dim, index, src)
-        scatter_reduce(input, dim: dim, index, src, reduce: enum[sum,prod,mean,amax,amin], *, include_self?: bool)
+        scatter_reduce(input, dim: dim, index, src, reduce: enum[sum,prod,mean,amax,amin], *, include_self?: bool) @cpu
         select(input, dim: dim, index: int)
         select_scatter(input, src, dim: dim, index: int)
         slice_scatter(input, src, dim?: dim, start?: int, end?: int, step?: int)
@@ -59,7 +59,7 @@ SHAPES = [
         vsplit(input, indices_or_sections: ints)
         """,
     ),
-    *rows("torch Tensor", "put(input, index, source, accumulate?: bool)", deterministic=False),
+    *rows("torch Tensor", "put(input, index, source, accumulate?: bool) @cpu"),
     # Their size follows from what the operands hold.
     *rows(
         "torch Tensor",

@@ -11,6 +11,7 @@ What an operand may hold is said behind the line, by the names of checks::
 
     inv(A) !finite
 
+``@cpu`` behind it marks an op for which torch has no deterministic algorithm, forward or backward, on other devices.
 A name may have several lines, one per overload; a long line is continued after a backslash.
 """
 
@@ -57,6 +58,9 @@ SIZE_KINDS = frozenset({"size", "sizes"})
 #: Bound on whole numbers, either way, where a row gives no range. Bigger ones wrap in some native code, and no tensor
 #: has room for them.
 MAX_INTEGER = 2**31
+
+# Mark of an op that is deterministic on the processor only.
+CPU_ONLY = "@cpu"
 
 #: What an operand's values are checked for, right before the call.
 CHECKS = {
@@ -210,7 +214,7 @@ class Op:
     batch_safe: bool = False
 
 
-_LINE = re.compile(r"(\w+(?:\((?P<inside>.*)\))?)((?: !\w+)*)")
+_LINE = re.compile(r"(\w+(?:\((?P<inside>.*)\))?)((?: [!@]\w+)*)")
 _PARAM = re.compile(r"(\*?)(\w+)(\??)(?:: (.+))?")
 _KIND = re.compile(r"(\w+)(?:\[(?:([^\]]*)\.\.([^\]]*)|([^\]]*))\])?")
 _END = re.compile(r"(-?)(\d+(?:\.\d+)?)(?:\*\*(\d+))?")
@@ -224,7 +228,6 @@ class Flags(TypedDict, total=False):
     differentiable: bool
     random: bool
     data_sized: bool
-    deterministic: bool
     batch_safe: bool
 
 
@@ -242,6 +245,7 @@ def rows(prefixes: str, table: str, **flags: Unpack[Flags]) -> list[Op]:
     overloads: dict[str, list[Signature]] = {}
     checks: dict[str, dict[str, None]] = {}
     attributes = set()
+    undetermined = set()
     # What an attribute is read from: a tensor, or one of the named tuples that ops return.
     receiver = "self" if prefixes == "Tensor" else "self: any"
     for line in filter(None, (" ".join(row.split()) for row in table.splitlines())):
@@ -254,6 +258,8 @@ def rows(prefixes: str, table: str, **flags: Unpack[Flags]) -> list[Op]:
             attributes.add(name)
         overloads.setdefault(name, []).append(Signature(tuple(_params(inside or receiver)), text))
         checks.setdefault(name, {}).update(dict.fromkeys(_checks(marks)))
+        if CPU_ONLY in marks.split():
+            undetermined.add(name)
     flags.setdefault("batch_safe", flags.get("pointwise", False))
     return [
         Op(
@@ -261,6 +267,7 @@ def rows(prefixes: str, table: str, **flags: Unpack[Flags]) -> list[Op]:
             _kind(prefix, name in attributes),
             tuple(signatures),
             checks=tuple(checks[name]),
+            deterministic=name not in undetermined,
             **flags,
         )
         for prefix in prefixes.split()
@@ -277,7 +284,7 @@ def _kind(prefix: str, attribute: bool) -> str:
 
 
 def _checks(marks: str) -> list[str]:
-    names = [mark.removeprefix("!") for mark in marks.split()]
+    names = [mark.removeprefix("!") for mark in marks.split() if mark != CPU_ONLY]
     if unknown := set(names) - CHECKS.keys():
         raise ValueError(f"no check {unknown}")
     return names
