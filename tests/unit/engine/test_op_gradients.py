@@ -75,18 +75,20 @@ def test_a_gradient_is_that_of_finite_differences(sample: Sample) -> None:
         found = bool(operands) and bool(call(*operands))
         if not OPS[sample.key].differentiable or sample.key in NARROW | NOT_COMPARED or not found:
             return
-        assert torch.autograd.gradcheck(call, operands, eps=1e-6, atol=1e-5, rtol=1e-3)
+        # Most methods are functions under another name: those are looked at along one direction only.
+        fast = sample.key.replace("Tensor.", "torch.") in OPS and sample.key.startswith("Tensor.")
+        assert torch.autograd.gradcheck(call, operands, eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=fast)
 
 
 @pytest.mark.parametrize("sample", SAMPLES[::4], ids=str)
 def test_a_second_gradient_is_that_of_finite_differences(sample: Sample) -> None:
-    """For every fourth sample, where torch has one."""
+    """For every fourth sample, where torch has one; along one direction of the operands, chosen at random."""
     call, operands = _function(sample)
     with warnings.catch_warnings(action="ignore"):
         found = bool(operands) and bool(call(*operands))
         if not OPS[sample.key].differentiable or sample.key in NARROW | NOT_COMPARED | ONCE or not found:
             return
-        assert torch.autograd.gradgradcheck(call, operands, eps=1e-6, atol=1e-5, rtol=1e-3)
+        assert torch.autograd.gradgradcheck(call, operands, eps=1e-6, atol=1e-5, rtol=1e-3, fast_mode=True)
 
 
 @pytest.mark.parametrize("key", sorted(OPS))
