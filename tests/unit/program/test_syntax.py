@@ -161,6 +161,18 @@ STACK_EATERS = [
     "y = torch.tensor(" + "[" * 79 + "1" + "]" * 79 + ")",
     "y = " + "-" * 110 + "x",
     "y = x" + ".sin()" * 55,
+    "print(f'{" + "(" * 78 + "x" + ")" * 78 + "}')",
+    "print(f'{" + "-" * 115 + "x}')",
+    "print(f'{" + "x if x else " * 12 + "x}')",
+    "\n".join(" " * depth + "for i in range(1):" for depth in range(99)) + "\n" + " " * 99 + "y = x",
+    "y = " + "[x for i in [" * 30 + "x" + "]]" * 30,
+    "y = " + "x.dim() and " * 100 + "x",
+    "y = x.dim()" + " < 3" * 200,
+    "y = " + "x if x.dim() else " * 100 + "x",
+    "def f0(a):\n    return a\n"
+    + "".join(f"def f{i}(a):\n    return -f{i - 1}(a)\n" for i in range(1, 60))
+    + "y = f28(x)",
+    "if 1:\n" + "".join(" " * d + "if 1:\n" for d in range(1, 95)) + " " * 95 + "y = x",
 ]
 
 CHILD = """

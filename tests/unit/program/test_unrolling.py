@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pullback.contract.errors import LimitExceeded, ProgramError
 from pullback.contract.limits import DEFAULT_LIMITS
 from pullback.contract.program import compile_program
+from pullback.contract.program.budget import Budget
 from pullback.contract.program.folding import INTEGERS, count, fold
 from pullback.contract.program.ir import Bind, Call, CallSite, Place
 
@@ -230,6 +231,24 @@ def test_what_cannot_be_foreseen_is_refused_when_it_gets_there(source: str) -> N
     """The account of what was compiled stops it."""
     with pytest.raises(LimitExceeded):
         compile_program(source)
+
+
+@pytest.mark.parametrize("turns", ["0", "1"])
+def test_foreseeing_costs_no_more_than_compiling(monkeypatch: pytest.MonkeyPatch, turns: str) -> None:
+    """A loop that is entered often is not added up again, nor is what lies in a loop that does not turn."""
+    looked_at: list[object] = []
+    statement = Budget._statement
+
+    def count_calls(budget: Budget, node: Any, known: Any) -> int:
+        looked_at.append(node)
+        return statement(budget, node, known)
+
+    monkeypatch.setattr(Budget, "_statement", count_calls)
+    source = "y = x\nz = 0\nfor i in range(100):\n    for j in range(1):\n        for k in range(1):\n"
+    source += f"            for m in range({turns}):\n                for n in range(z):\n"
+    source += "                    y = y + 1\n" * 500
+    compile_program(source)
+    assert len(looked_at) < 2_000
 
 
 def test_what_leaves_a_loop_early_is_no_reason_to_refuse() -> None:

@@ -51,6 +51,8 @@ class Budget:
         # By the nodes themselves: the tree lives as long as the compiler does.
         self._sizes: dict[ast.AST, tuple[int, tuple[str, ...]]] = {}
         self._leaves: dict[ast.AST, bool] = {}
+        # What each statement costs at least, where no name is known: a loop within a loop is entered often.
+        self._totals: dict[ast.AST, int] = {}
         self._functions: dict[str, int] = {}
         self._depth = 0
 
@@ -75,7 +77,8 @@ class Budget:
         Raises:
             LimitExceeded: the program would be too big.
         """
-        self._check(node, self._spent + times * self._body(body, known))
+        if times:
+            self._check(node, self._spent + times * self._body(body, known))
 
     def foresee_call(self, node: Placed, function: str) -> None:
         """Checks what a call will cost.
@@ -113,12 +116,16 @@ class Budget:
         return total
 
     def _statement(self, node: ast.stmt, known: Known) -> int:
+        if not known and node in self._totals:
+            return self._totals[node]
         total = self._own(node)
         match node:
             case ast.With():
                 total += self._body(node.body, known)
-            case ast.For() if not self.may_leave(node.body):
-                total += _turns(node.iter, known) * self._body(node.body, known)
+            case ast.For() if (turns := _turns(node.iter, known)) and not self.may_leave(node.body):
+                total += turns * self._body(node.body, known)
+        if not known:
+            self._totals[node] = total
         return total
 
     def _own(self, node: ast.stmt | ast.expr) -> int:

@@ -23,12 +23,14 @@ class Builder:
     Attributes:
         names: name -> slot of its present value.
         inputs: the names that were read before they were bound.
+        whole_numbers: names of whole numbers that are known before the program runs -> their values.
         tensors: slots of which it is certain that they hold tensors, or lists and tuples of them, never plain numbers.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
         self.inputs: dict[str, int] = {}
+        self.whole_numbers: dict[str, int] = {}
         self.tensors: set[int] = set()
         self._input_places: dict[str, Place] = {}
         self._instructions: list[Instruction] = []
@@ -97,6 +99,11 @@ class Builder:
     def bind(self, place: Place, name: str, slot: int) -> None:
         """Gives a name its value."""
         self.names[name] = slot
+        value = self._constants.get(slot)
+        if type(value) is int:
+            self.whole_numbers[name] = value
+        else:
+            self.whole_numbers.pop(name, None)
         self.emit(Bind(place, name, slot))
 
     def bind_within(self, place: Place, slot: int) -> None:

@@ -101,7 +101,7 @@ def compile_list(expressions: Expressions, node: ast.ListComp) -> int:
         raise expressions.source.fault(node, "a list is made with one `for`; write one list within the other")
     (loop,) = node.generators
     given = turns(expressions, loop.iter)
-    known = expressions.names.known() if expressions.names.scope is None else {}
+    known = expressions.builder.whole_numbers if expressions.names.scope is None else {}
     if not loop.ifs:
         expressions.budget.foresee(node, given.number, node.elt, known)
     names = expressions.names

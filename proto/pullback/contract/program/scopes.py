@@ -80,14 +80,6 @@ class Names:
         self._builder.bind_within(place, slot)
         return False
 
-    def known(self) -> dict[str, int]:
-        """Gives the names of the program that are known to be whole numbers before it runs."""
-        builder = self._builder
-        values = {
-            name: builder.value(slot) for name, slot in builder.names.items() if builder.is_constant(slot)
-        }
-        return {name: value for name, value in values.items() if type(value) is int}
-
     def _owner(self, name: str) -> Scope | None:
         scope = self.scope
         while scope and name not in scope.own:

@@ -197,10 +197,12 @@ class Statements:
     def _for(self, node: ast.For) -> Exit | None:
         is_outermost = self._names.scope is None and not self._loops
         given = loops.turns(self._expressions, node.iter)
-        times = min(1, given.number) if self._budget.may_leave(node.body) else given.number
-        known = self._names.known() if is_outermost else {}
-        for name in bound_names([node]) if known else ():
-            known.pop(name, None)
+        times = 1 if given.number and self._budget.may_leave(node.body) else given.number
+        known: dict[str, int] = {}
+        if is_outermost:
+            known = {**self._builder.whole_numbers}
+            for name in bound_names([node]):
+                known.pop(name, None)
         self._budget.foresee(node, times, node.body, known)
         self._loops += 1
         reason = None
