@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 from pullback.contract.program.diagnose import nearest, shown
@@ -9,9 +10,8 @@ from pullback.contract.program.names import CONSTANTS, MODULES, ROOTS, similar, 
 from pullback.contract.program.ops import OPS
 
 if TYPE_CHECKING:
-    import ast
-
     from pullback.contract.program.expressions import Expressions
+    from pullback.contract.program.source import Source
 
 
 def compile_import(expressions: Expressions, node: ast.Import) -> None:
@@ -20,14 +20,8 @@ def compile_import(expressions: Expressions, node: ast.Import) -> None:
     Raises:
         ProgramError: a module that the language does not have, or a name that it cannot take.
     """
+    check_import(expressions.source, node)
     for alias in node.names:
-        if alias.name not in MODULES:
-            raise expressions.source.fault(
-                alias,
-                f"there is no module {shown(alias.name)} here; imports are `import torch`, `import math`, "
-                "`import torch.nn.functional as F` and `from torch import ...`",
-                nearest(alias.name, MODULES),
-            )
         if alias.asname is not None:
             _name_module(expressions, alias, alias.name, alias.asname)
 
@@ -38,22 +32,41 @@ def compile_import_from(expressions: Expressions, node: ast.ImportFrom) -> None:
     Raises:
         ProgramError: a module or a name that the language does not have, or a name that it cannot take.
     """
-    if node.module not in MODULES or node.level:
-        raise expressions.source.fault(
-            node, f"nothing can be imported from {shown(node.module or '.')}, only from torch"
-        )
+    check_import(expressions.source, node)
     for alias in node.names:
         key = f"{node.module}.{alias.name}"
         name = alias.asname or alias.name
         if key in MODULES:
             _name_module(expressions, alias, key, name)
             continue
-        if key not in OPS and key not in CONSTANTS:
-            raise expressions.source.fault(alias, f"{shown(key)} is not part of the language", similar(key))
         reason = _why_not(expressions, name)
         if reason is not None and f"builtins.{name}" not in OPS:
             raise expressions.source.fault(alias, f"{shown(name)} cannot be imported: it {reason}")
         expressions.imported[name] = key
+
+
+def check_import(source: Source, node: ast.Import | ast.ImportFrom) -> None:
+    """Checks what is imported, but not the names that it gets.
+
+    Raises:
+        ProgramError: a module or a name that the language does not have.
+    """
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name not in MODULES:
+                raise source.fault(
+                    alias,
+                    f"there is no module {shown(alias.name)} here; imports are `import torch`, `import math`, "
+                    "`import torch.nn.functional as F` and `from torch import ...`",
+                    nearest(alias.name, MODULES),
+                )
+        return
+    if node.module not in MODULES or node.level:
+        raise source.fault(node, f"nothing can be imported from {shown(node.module or '.')}, only from torch")
+    for alias in node.names:
+        key = f"{node.module}.{alias.name}"
+        if key not in MODULES and key not in OPS and key not in CONSTANTS:
+            raise source.fault(alias, f"{shown(key)} is not part of the language", similar(key))
 
 
 def _name_module(expressions: Expressions, alias: ast.alias, module: str, name: str) -> None:

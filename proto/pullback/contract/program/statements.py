@@ -17,6 +17,7 @@ from pullback.contract.program.functions import bound_names
 from pullback.contract.program.ir import SetTracking, Unpack
 from pullback.contract.program.names import valid_name
 from pullback.contract.program.scopes import Names, Scope
+from pullback.contract.program.targets import is_gradient_cleared, not_a_name
 from pullback.contract.program.unreached import check_names_written
 
 if TYPE_CHECKING:
@@ -217,7 +218,8 @@ class Statements:
         return None if reason is Exit.BREAK else self._block(node.orelse)
 
     def _assign(self, node: ast.Assign) -> None:
-        if self._clears_gradient(node):
+        if is_gradient_cleared(node):
+            self._clear_gradient(node, node.targets[0])
             return
         if len(node.targets) == 1 and self._assign_pairs(node.targets[0], node.value):
             return
@@ -240,14 +242,10 @@ class Statements:
             self._bind(name, slot)
         return True
 
-    def _clears_gradient(self, node: ast.Assign) -> bool:
-        """Compiles ``x.grad = None``; says whether the assignment had that form."""
-        match node:
-            case ast.Assign(targets=[ast.Attribute(attr="grad") as target], value=ast.Constant(value=None)):
-                owner = self._expressions.compile(target.value)
-                self._builder.call(self._source.place(node), CLEAR_GRAD, [owner])
-                return True
-        return False
+    def _clear_gradient(self, node: ast.Assign, target: ast.expr) -> None:
+        if isinstance(target, ast.Attribute):
+            owner = self._expressions.compile(target.value)
+            self._builder.call(self._source.place(node), CLEAR_GRAD, [owner])
 
     def _bind(self, target: ast.expr, slot: int, *, is_result: bool = True) -> None:
         match target:
@@ -259,19 +257,8 @@ class Statements:
                 self._expressions.check_count(target, len(items))
                 for item, part in zip(items, self._parts(target, slot, len(items)), strict=True):
                     self._bind(item, part, is_result=is_result)
-            case ast.Attribute(attr="requires_grad"):
-                raise self._source.fault(
-                    target, "attributes cannot be assigned; write x.requires_grad_(True)"
-                )
-            case ast.Attribute(attr="grad"):
-                raise self._source.fault(target, "a gradient can only be cleared: x.grad = None")
-            case ast.Subscript():
-                raise self._source.fault(
-                    target,
-                    "elements cannot be assigned, only names can; write torch.where or x.index_fill(...)",
-                )
             case _:
-                raise self._source.fault(target, "attributes cannot be assigned, only names can")
+                raise not_a_name(self._source, target)
 
     def _parts(self, target: ast.expr, slot: int, wanted: int) -> tuple[int, ...]:
         known = self._builder.items(slot)

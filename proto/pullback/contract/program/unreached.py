@@ -10,9 +10,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from pullback.contract.program import calls
+from pullback.contract.program.imports import check_import
 from pullback.contract.program.loops import SEQUENCES
-from pullback.contract.program.names import CONSTANTS, ROOTS
+from pullback.contract.program.names import CONSTANTS, RESERVED, ROOTS
 from pullback.contract.program.ops import OPS
+from pullback.contract.program.targets import is_gradient_cleared, not_a_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,7 +31,7 @@ _OF_GRADIENTS = frozenset({"zero_"})
 _STATEMENTS = frozenset({*SEQUENCES, "print"})
 
 
-def check_names_written(
+def check_names_written(  # noqa: C901, PLR0912 - one case for each kind of node
     body: Sequence[ast.stmt], expressions: Expressions, contexts: Collection[str]
 ) -> None:
     """Refuses names that are not of the language, wherever they stand.
@@ -51,6 +53,15 @@ def check_names_written(
                 function = name
             case ast.Import() | ast.ImportFrom() if function:
                 raise expressions.source.fault(node, "an import stands outside of functions")
+            case ast.Import() | ast.ImportFrom():
+                check_import(expressions.source, node)
+            case ast.Assign() if is_gradient_cleared(node):
+                stack += [(child, function) for child in ast.iter_child_nodes(node.targets[0])]
+                continue
+            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                raise not_a_name(expressions.source, node)
+            case ast.Name(id=name, ctx=ast.Store()) if name in RESERVED:
+                raise expressions.source.fault(node, f"{name!r} cannot be assigned: it is reserved")
             case ast.Call():
                 _check_call(node, expressions, function)
             case ast.Attribute():
