@@ -83,6 +83,7 @@ class Statements:
     def compile(self, tree: Tree) -> Program:
         """Compiles a tree that holds only nodes of the language."""
         self._calls.depths = tree.call_depths
+        self._budget.is_sure = not tree.may_skip and tree.node_count <= self._limits.unrolled_nodes
         for statement in tree.body:
             if not self._definitions.define(statement, self._expressions):
                 self._statement(statement, last=statement is tree.body[-1])

@@ -15,6 +15,7 @@ from pullback.contract.program.source import Placed, Source
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pullback.contract.errors import LimitExceeded
     from pullback.contract.limits import Limits
 
 # Stack of a thread that parses a deep text, in bytes. The parser gives up after 6,000 nested rules, and the texts
@@ -91,12 +92,14 @@ class Tree(NamedTuple):
 
     Attributes:
         body: its statements.
-        statement_count: how many there are, nested ones included.
+        node_count: how many nodes it has.
+        statement_count: how many statements there are, nested ones included.
         call_depths: how deep in the tree each call by a bare name is.
         may_skip: whether there may be parts that the program never comes to.
     """
 
     body: list[ast.stmt]
+    node_count: int
     statement_count: int
     call_depths: Mapping[ast.Call, int]
     may_skip: bool
@@ -174,20 +177,21 @@ def _check_tree(source: Source, tree: ast.Module, limits: Limits) -> Tree:
             raise fault(source.text, place, f"the language has no {_refused(node)}")
         statements += isinstance(node, ast.stmt)
         may_skip |= isinstance(node, _SKIPPING)
-        if near:
-            _check_size(source, near, (depth, count, statements), limits)
+        if near and (
+            depth > limits.tree_depth or count > limits.tree_nodes or statements > limits.statements
+        ):
+            raise _too_big(source, near, (depth, count, statements), limits)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             call_depths[node] = depth
         # Reversed, so that the first fault in the text is the one reported.
         stack += [(child, depth + 1, near) for child in ast.iter_child_nodes(node)][::-1]
-    return Tree(tree.body, statements, call_depths, may_skip)
+    return Tree(tree.body, count, statements, call_depths, may_skip)
 
 
-def _check_size(source: Source, near: Placed, sizes: tuple[int, int, int], limits: Limits) -> None:
+def _too_big(source: Source, near: Placed, sizes: tuple[int, int, int], limits: Limits) -> LimitExceeded:
     bounds = limits.tree_depth, limits.tree_nodes, limits.statements
-    for size, bound, what in zip(sizes, bounds, _SIZES, strict=True):
-        if size > bound:
-            raise source.exceeded(near, bound, size, what)
+    size, bound, what = next(part for part in zip(sizes, bounds, _SIZES, strict=True) if part[0] > part[1])
+    return source.exceeded(near, bound, size, what)
 
 
 def _refused(node: ast.AST) -> str:
