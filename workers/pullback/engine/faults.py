@@ -187,6 +187,11 @@ def is_freed_graph(error: Exception) -> bool:
 
 _SYMBOLS = {
     "operator.add": "+",
+    "operator.iadd": "+=",
+    "operator.imul": "*=",
+    "operator.ipow": "**=",
+    "operator.isub": "-=",
+    "operator.itruediv": "/=",
     "operator.sub": "-",
     "operator.mul": "*",
     "operator.truediv": "/",

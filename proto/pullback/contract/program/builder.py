@@ -32,6 +32,7 @@ class Builder:
         self.inputs: dict[str, int] = {}
         self.whole_numbers: dict[str, int] = {}
         self.tensors: set[int] = set()
+        self.leaves: set[int] = set()
         self._input_places: dict[str, Place] = {}
         self._instructions: list[Instruction] = []
         self._slots = 0
@@ -82,9 +83,13 @@ class Builder:
     ) -> int:
         """Calls an op and returns the slot of the result."""
         target = self.slot()
-        operands = tuple(arguments)
+        operands, named = tuple(arguments), tuple(keywords)
         self._ops[op] = None
-        self.emit(Call(place, target, op, operands, tuple(keywords)))
+        if op == "Tensor.requires_grad_":
+            self.leaves |= {target, operands[0]}
+        elif any(name == "requires_grad" for name, _ in named):
+            self.leaves.add(target)
+        self.emit(Call(place, target, op, operands, named))
         if _makes_tensors(op) or (_passes_tensors_on(op) and not self.tensors.isdisjoint(operands)):
             self.tensors.add(target)
         return target
@@ -116,6 +121,7 @@ class Builder:
         if name not in self.names:
             self.names[name] = self.inputs[name] = self.slot()
             self.tensors.add(self.names[name])
+            self.leaves.add(self.names[name])
             self._input_places[name] = place
         return self.names[name]
 

@@ -238,12 +238,12 @@ class Expressions:
             raise self.source.fault(node, "lists and tuples have no arithmetic; write torch.tensor([...])")
         return self.compile(node)
 
-    def operate(self, node: ast.expr, operator: ast.AST, slots: list[int]) -> int:
+    def operate(self, node: ast.expr | ast.stmt, operator: ast.AST, slots: list[int]) -> int:
         """Applies an operator, at once where its operands are known, and returns the slot of the result."""
         key = OPERATORS[type(operator)]
         return self.apply(node, key, slots)
 
-    def apply(self, node: ast.expr, key: str, slots: list[int]) -> int:
+    def apply(self, node: ast.expr | ast.stmt, key: str, slots: list[int]) -> int:
         """Calls an op that takes plain numbers, at once where they are known; returns the slot of the result."""
         builder = self.builder
         for slot in slots:

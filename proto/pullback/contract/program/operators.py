@@ -34,3 +34,16 @@ OPERATORS: Mapping[type[ast.AST], str] = MappingProxyType(
         ast.GtE: "operator.ge",
     }
 )
+
+#: Operator of an augmented assignment, such as ``w -= g``, to what may be a leaf -> its key. torch changes a leaf in
+#: place where nothing is tracked, and it stays a leaf: this is how a step of gradient descent is written. Elsewhere it
+#: refuses. There is none for ``@=``.
+UPDATES: Mapping[type[ast.AST], str] = MappingProxyType(
+    {
+        ast.Add: "operator.iadd",
+        ast.Sub: "operator.isub",
+        ast.Mult: "operator.imul",
+        ast.Div: "operator.itruediv",
+        ast.Pow: "operator.ipow",
+    }
+)

@@ -80,6 +80,17 @@ class Names:
         self._builder.bind_within(place, slot)
         return False
 
+    def rebind(self, node: ast.stmt, slot: int, value: int) -> None:
+        """Gives another value to each name that stands for that of a slot."""
+        scope = self.scope
+        while scope:
+            for name, own in scope.slots.items():
+                if own == slot:
+                    scope.slots[name] = value
+            scope = scope.outer
+        for name in [name for name, other in self._builder.names.items() if other == slot]:
+            self._builder.bind(self._source.place(node), name, value)
+
     def _owner(self, name: str) -> Scope | None:
         scope = self.scope
         while scope and name not in scope.own:

@@ -16,6 +16,7 @@ from pullback.contract.program.expressions import Context, Expressions
 from pullback.contract.program.functions import bound_names
 from pullback.contract.program.ir import SetTracking, Unpack
 from pullback.contract.program.names import valid_name
+from pullback.contract.program.operators import UPDATES
 from pullback.contract.program.scopes import Names, Scope
 from pullback.contract.program.targets import is_gradient_cleared, not_a_name
 from pullback.contract.program.unreached import check_names_written
@@ -284,12 +285,22 @@ class Statements:
             raise self._source.fault(node, f"{shown(name)} cannot be assigned: it {reason}")
 
     def _augmented(self, node: ast.AugAssign) -> None:
-        # ``a += b`` makes a new value: no tensor is changed in place.
         if not isinstance(node.target, ast.Name):
             raise self._source.fault(node.target, "only names can be assigned")
         name = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
-        value = ast.copy_location(ast.BinOp(name, node.op, node.value), node)
-        self._bind(node.target, self._expressions.compile(value))
+        slots = [self._expressions.operand(operand) for operand in (name, node.value)]
+        update = UPDATES.get(type(node.op))
+        if update and slots[0] in self._builder.leaves:
+            value = self._builder.call(self._source.place(node), update, slots)
+            if not self._tracking:
+                self._builder.leaves.add(value)
+        else:
+            # ``a += b`` makes a new value: no tensor is changed in place, but a leaf.
+            value = self._expressions.operate(node, node.op, slots)
+        if slots[0] in self._builder.tensors:
+            # torch changes the tensor, which other names may stand for as well.
+            self._names.rebind(node, slots[0], value)
+        self._bind(node.target, value)
 
     def _with(self, node: ast.With) -> Exit | None:
         enabled = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -33,6 +33,27 @@ def _operator(of_tensors: Callable[..., object], of_numbers: Callable[..., objec
         return arithmetic.call(number_function, *operands)
 
     return apply
+
+
+def _update(in_place: Callable[[Any, Any], object], new: Callable[..., object]) -> Binding:
+    """Makes what an augmented assignment does to what may be a leaf.
+
+    A leaf is changed in place, for it keeps its name, its gradient and what depends on it; torch refuses that where it
+    is tracked. The memory is the evaluation's own. What is no leaf gets a new value.
+    """
+    apply = _operator(new, arithmetic.power if new is operator.pow else None)
+
+    def update(target: object, operand: object) -> object:
+        if isinstance(target, torch.Tensor) and target.is_leaf and target.requires_grad:
+            if torch.is_grad_enabled():
+                raise Refused(
+                    "a leaf that requires a gradient is not changed while it is tracked; do so under torch.no_grad(), "
+                    "or make a new value with = and the operator"
+                )
+            return in_place(target, operand)
+        return apply(target, operand)
+
+    return update
 
 
 def _getitem(container: object, index: object) -> object:
@@ -87,6 +108,11 @@ TENSOR_OPERATORS: Mapping[str, Callable[..., object]] = {
 
 OPERATORS: Mapping[str, Binding] = {
     **{key: _operator(function) for key, function in TENSOR_OPERATORS.items()},
+    "operator.iadd": _update(operator.iadd, operator.add),
+    "operator.imul": _update(operator.imul, operator.mul),
+    "operator.ipow": _update(operator.ipow, operator.pow),
+    "operator.isub": _update(operator.isub, operator.sub),
+    "operator.itruediv": _update(operator.itruediv, operator.truediv),
     "operator.getitem": _getitem,
     "operator.matmul": _matmul,
     "operator.pow": _operator(operator.pow, arithmetic.power),

@@ -37,6 +37,19 @@ OPERATORS = [
         pointwise=True,
         differentiable=False,
     ),
+    # What `w -= g` is where `w` may be a leaf: one is changed in place, or refused where it is tracked; anything else
+    # gets a new value.
+    *rows(
+        "operator",
+        """
+        iadd(a: operand, b: operand)
+        isub(a: operand, b: operand)
+        imul(a: operand, b: operand)
+        itruediv(a: operand, b: operand)
+        ipow(a: operand, b: operand)
+        """,
+        differentiable=False,
+    ),
     *rows("operator", "matmul(a, b)"),
     *rows("operator", "getitem(a: any, b: any)", data_sized=True),
 ]
@@ -44,7 +57,15 @@ OPERATORS = [
 #: On plain numbers: the engine computes these itself, within its own bounds.
 NUMBERS = [
     *rows("builtins", "abs(x: operand)", pointwise=True),
-    *rows("builtins", "float(x: operand)\nint(x: operand)\nlen(x: any)", differentiable=False),
+    *rows(
+        "builtins",
+        """
+        float(x: operand)
+        int(x: operand)
+        len(x: any)
+        """,
+        differentiable=False,
+    ),
     # On plain numbers only, which are computed once for all rows.
     *rows(
         "math",
