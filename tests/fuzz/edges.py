@@ -184,7 +184,9 @@ class _Place:
 def _find(tree: ast.Module, op: Op) -> ast.AST | None:
     name = op.key.rpartition(".")[2]
     for node in ast.walk(tree):
-        if op.kind == "operator" and isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript)):
+        if op.kind == "operator" and isinstance(
+            node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript, ast.AugAssign)
+        ):
             return node
         if op.kind == "attribute" and isinstance(node, ast.Attribute) and node.attr == name:
             return node
@@ -208,6 +210,8 @@ def _places(node: ast.AST) -> Iterator[_Place]:
             yield from (_Place(keyword, "value") for keyword in node.keywords)
         case ast.BinOp():
             yield from (_Place(node, "left"), _Place(node, "right"))
+        case ast.AugAssign():
+            yield _Place(node, "value")
         case ast.Compare():
             yield from (_Place(node, "left"), _Place(node, "comparators", 0))
         case ast.UnaryOp():
