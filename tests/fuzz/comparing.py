@@ -43,8 +43,10 @@ def differences(engine: Engine, program: RandomProgram) -> Iterator[str]:
         message.value_only.SetInParent()
     outcome = engine.evaluate_many([message])[0]
     if isinstance(outcome, PullbackError):
-        prefix = "" if isinstance(outcome, InternalFault) else "refused: "
-        yield f"{prefix}{type(outcome).__name__}: {outcome}"
+        if isinstance(outcome, InternalFault):
+            yield f"a fault of the engine: {outcome}"
+        else:
+            yield f"refused: {type(outcome).__name__}, {'as by' if expected is None else 'unlike'} torch"
         return
     if expected is None:
         yield f"plain torch refuses it: {refusal}"

@@ -58,7 +58,7 @@ def judge_random(engine: Engine, seed: int) -> Verdict:
     if not found:
         return Verdict("equal to torch")
     if found[0].startswith("refused: "):
-        return Verdict(f"{found[0].split(':')[1].strip()}, though torch runs it")
+        return Verdict(found[0])
     return Verdict("wrong", program.source, tuple(found))
 
 

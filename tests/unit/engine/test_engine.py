@@ -97,6 +97,19 @@ def test_caches_are_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lab.value(small.evaluate(lab.build("y = x + 0", {"x": ONE})), "y").item() == 1
 
 
+def test_caches_hold_few_programs_that_are_long(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop of a hundred turns is a program of hundreds of values; the newest is kept, however long it is."""
+    monkeypatch.setattr(engine, "MAX_KEPT_SLOTS", 1_000)
+    small = Engine()
+    for turns in (100, 101, 102, 103, 1_000):
+        evaluation = lab.build(f"y = x\nfor i in range({turns}):\n    y = y * 0.5 + i", {"x": ONE})
+        small.evaluate(evaluation)
+        assert 1 <= len(small._programs) <= 4
+        assert 1 <= len(small._runners) <= 4
+        assert small.evaluate(evaluation) == small.evaluate(evaluation)
+    assert len(small._programs) == len(small._runners) == 1
+
+
 ERRORS = [
     ("y = x.reshape(7)", 1, ["reshape", "float32[2, 3]"]),
     ("a = 1\ny = torch.matmul(x, x)", 2, ["torch.matmul", "float32[2, 3]"]),

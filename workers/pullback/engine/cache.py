@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -14,10 +17,15 @@ class Lru(Generic[K, V]):
 
     Args:
         size: the most values that are kept.
+        weight: what they may weigh together. The newest is kept, whatever it weighs.
+        weigh: tells what one weighs, as long as it is kept.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, weight: int, weigh: Callable[[V], int]) -> None:
         self._size = size
+        self._weight = weight
+        self._weigh = weigh
+        self._held = 0
         self._values: OrderedDict[K, V] = OrderedDict()
 
     def __len__(self) -> int:
@@ -28,7 +36,10 @@ class Lru(Generic[K, V]):
         return self._values[key]
 
     def __setitem__(self, key: K, value: V) -> None:
+        if key in self._values:
+            self._held -= self._weigh(self._values[key])
         self._values[key] = value
         self._values.move_to_end(key)
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)
+        self._held += self._weigh(value)
+        while len(self._values) > self._size or (self._held > self._weight and len(self._values) > 1):
+            self._held -= self._weigh(self._values.popitem(last=False)[1])

@@ -38,6 +38,10 @@ MAX_PROGRAMS = 256
 # Most row plans that are kept: a program has one for each set of shapes and options it is called with.
 MAX_PLANS = 512
 
+# Most values that the programs kept, and the plans kept, compute together. Each takes about a kilobyte, and one program
+# may have tens of thousands once its loops are unrolled.
+MAX_KEPT_SLOTS = 2**16
+
 _DEVICES = {"cpu": evaluation_pb2.DEVICE_CPU, "cuda": evaluation_pb2.DEVICE_CUDA}
 
 RowKey = tuple[object, ...]
@@ -61,8 +65,8 @@ class Engine:
         #: The version of engine and torch, as in `Result.engine`.
         self.version = engine_version()
         self._blank = evaluation_pb2.Result(device=_DEVICES[device], worker=worker, engine=self.version)
-        self._programs: Lru[str, Code] = Lru(MAX_PROGRAMS)
-        self._runners: Lru[RowKey, RowRunner | None] = Lru(MAX_PLANS)
+        self._programs: Lru[str, Code] = Lru(MAX_PROGRAMS, MAX_KEPT_SLOTS, _code_weight)
+        self._runners: Lru[RowKey, RowRunner | None] = Lru(MAX_PLANS, MAX_KEPT_SLOTS, _runner_weight)
 
     def evaluate(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
         """Evaluates one evaluation.
@@ -167,6 +171,14 @@ class Engine:
 def engine_version() -> str:
     """Names the engine's version and torch's, without how torch was built: ``0.1.0+torch2.13.0``."""
     return f"{version('pullback')}+torch{torch.__version__.split('+')[0]}"
+
+
+def _code_weight(code: Code) -> int:
+    return len(code.template)
+
+
+def _runner_weight(runner: RowRunner | None) -> int:
+    return 1 if runner is None else runner.slot_count
 
 
 def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None:

@@ -116,6 +116,11 @@ class RowRunner:
             *(_cut(self._template.gradients[row.name], row, True) for row in found),
         )
 
+    @property
+    def slot_count(self) -> int:
+        """How many values its plan computes or holds."""
+        return len(self._plan.template)
+
     def run(self, rows: Sequence[RowData]) -> list[evaluation_pb2.Result]:
         """Computes evaluations, any number of them, and gives their results in order."""
         step = self._plan.max_rows
