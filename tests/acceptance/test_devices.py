@@ -52,9 +52,15 @@ def gateway(redis_url: str) -> Iterator[Client]:
 
 
 def worker(redis_url: str, name: str, device: str) -> AbstractContextManager[str]:
-    """A worker with one slot that takes a lane and computes on the CPU."""
+    """A worker with one slot that takes a lane, computes on the CPU, and lets evaluations be as long as `LONG`."""
     return process(
-        "pullback.worker", redis_url=redis_url, worker_name=name, device=device, compute="cpu", slots="1"
+        "pullback.worker",
+        redis_url=redis_url,
+        worker_name=name,
+        device=device,
+        compute="cpu",
+        slots="1",
+        limits_work=str(10**12),
     )
 
 

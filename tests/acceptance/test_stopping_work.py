@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,19 @@ from pullback.v1 import gradient_pb2, gradient_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A minute of matrix products, far more than any test waits for.
-ENDLESS = "y = x\n" + "y = (y @ x) * 0.001\n" * 1_200 + "y = y.sum()"
+# A minute of matrix products, far more than any test waits for; without gradients, whose memory would be a limit first.
+ENDLESS = "y = x\nwith torch.no_grad():\n" + "    y = (y @ x) * 0.001\n" * 1_200 + "y = y.sum()"
+
+# More work than is allowed by default, as an operator may allow who has time.
+MOST_WORK = {"PULLBACK_LIMITS_WORK": str(10**15)}
 MATRIX = np.eye(1_000)
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system with one worker slot, to be kept busy."""
-    with System(tmp_path_factory.mktemp("own"), workers=1) as running:
+    environment = {**os.environ, **MOST_WORK}
+    with System(tmp_path_factory.mktemp("own"), workers=1, environment=environment) as running:
         yield running
 
 
