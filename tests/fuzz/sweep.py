@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.fuzz.children import Finding
     from tests.fuzz.edges import Case
 
-# Cases that one child runs, one after another.
-CHUNK = 2_000
+# Cases that one child runs, one after another. Whether there is time left is asked between children.
+CHUNK = 250
 
 
 def cases(keys: Sequence[str], every: int = 1) -> Iterator[Case]:
