@@ -7,6 +7,8 @@
     │   ├── KernelFault        the program made a numerical kernel crash its process
     │   ├── DeviceNotServed    no live worker serves the device
     │   ├── RequestIdReused    the request id belongs to another evaluation
+    │   ├── JobNotFound        there is no such job
+    │   ├── JobIdReused        the job's id belongs to another job
     │   ├── LimitExceeded      the evaluation is bigger than a limit
     │   ├── DeadlineExceeded   the evaluation did not finish in its time
     │   └── Cancelled          the caller gave the evaluation up
@@ -116,6 +118,16 @@ class RequestIdReused(CallerError):
 
 
 @final
+class JobNotFound(CallerError):
+    """There is no such job, or it has expired or was deleted."""
+
+
+@final
+class JobIdReused(CallerError):
+    """The job's id was used before, with other content."""
+
+
+@final
 class LimitExceeded(CallerError):
     """The evaluation is bigger than a limit. The metadata hold ``limit`` and ``estimate``."""
 
@@ -188,6 +200,8 @@ TABLE: dict[type[PullbackError], Row] = {
     KernelFault: Row(code_pb2.INVALID_ARGUMENT, "KERNEL_FAULT"),
     DeviceNotServed: Row(code_pb2.FAILED_PRECONDITION, "DEVICE_NOT_SERVED"),
     RequestIdReused: Row(code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    JobNotFound: Row(code_pb2.NOT_FOUND, "JOB_NOT_FOUND"),
+    JobIdReused: Row(code_pb2.ALREADY_EXISTS, "JOB_ID_REUSED"),
     LimitExceeded: Row(code_pb2.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     DeadlineExceeded: Row(code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     Cancelled: Row(code_pb2.CANCELLED, "CANCELLED"),
