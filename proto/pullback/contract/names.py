@@ -90,7 +90,7 @@ def nodes_key(device: str) -> str:
 
 
 def cancels_key(drain: str) -> str:
-    """Names the Redis list of the jobs that a drain holds and nobody waits for any more."""
+    """Names the Redis list of the jobs that a drain holds and is to stop, each as it was named when it was taken."""
     return f"{PREFIX}cancels:{drain}"
 
 

@@ -9,7 +9,7 @@ from pullback.broker.pipe import Pipe
 from pullback.broker.quarantine import CrashCounter, Quarantine, look_at_quarantine, look_for_worker
 from pullback.broker.results import ResultReader
 from pullback.broker.room import is_durable, is_full
-from pullback.broker.slots import Heard, Slot
+from pullback.broker.slots import Slot
 from pullback.broker.sweeping import Sweeper
 from pullback.broker.tuning import BEAT_SECONDS, CELERY_TRANSPORT_OPTIONS
 
@@ -21,7 +21,6 @@ __all__ = [
     "Answer",
     "CrashCounter",
     "FinishedJob",
-    "Heard",
     "Known",
     "LaneDrain",
     "Line",

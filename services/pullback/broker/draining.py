@@ -151,14 +151,14 @@ class LaneDrain:
 
     def _without_given_up(self, taken: list[list[TakenJob]]) -> list[list[TakenJob]]:
         """Leaves out the jobs that were given up while they shared an entry, and entries of which none is left."""
-        places = [_place(job) for jobs in taken for job in jobs]
+        places = [job.place for jobs in taken for job in jobs]
         if not places:
             return taken
         is_given_up = self._redis.call("SMISMEMBER", self._given_up, *places)
         given_up = {place for place, is_one in zip(places, is_given_up, strict=True) if is_one}
         if not given_up:
             return taken
-        wanted = [[job for job in jobs if _place(job) not in given_up] for jobs in taken]
+        wanted = [[job for job in jobs if job.place not in given_up] for jobs in taken]
         ended = [jobs[0].entry for jobs, left in zip(taken, wanted, strict=True) if not left]
         if ended:
             self._redis.run(self._finish, [self.lane], _head(ended))
@@ -224,11 +224,6 @@ def _head(ended: list[bytes]) -> list[Any]:
     """Gives the arguments of finish.lua that come before those of its jobs."""
     prefixes = (results_key(""), evaluation_key(""))
     return [GROUP, *prefixes, INLINE_OUTCOME_BYTES, len(job_key("")), len(ended), *ended]
-
-
-def _place(job: TakenJob) -> bytes:
-    """Names a job in its entry, as abandon.lua does."""
-    return job.entry + b"/" + job.job_id.encode()
 
 
 def _more(job: TakenJob, state: State) -> bytes:

@@ -80,6 +80,11 @@ class TakenJob(NamedTuple):
     payload: bytes
     tenant: bytes = _PUBLIC
 
+    @property
+    def place(self) -> str:
+        """What it is known by while it is in this entry, as abandon.lua names it."""
+        return f"{self.entry.decode()}/{self.job_id}"
+
 
 def taken_jobs(entry: bytes, fields: list[bytes]) -> list[TakenJob]:
     """Reads the jobs of one entry of a lane."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pullback.broker import scripts
@@ -12,13 +11,14 @@ from pullback.contract.names import cancels_key, drains_key, nodes_key
 if TYPE_CHECKING:
     from redis import Redis
 
+# Most jobs to hear of at once.
+CANCELS_AT_ONCE = 1_000
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The answer to a beat: the clock of Redis in ms, and the jobs of the drain that were given up."""
+# What a rouse leaves on the list where nobody waits is gone after so long, in ms.
+ROUSE_LIFE_MS = 5_000
 
-    now_ms: int
-    cancelled: tuple[str, ...]
+# Stands among the places for no job: none is empty.
+_NOTHING = b""
 
 
 class Slot:
@@ -30,13 +30,37 @@ class Slot:
         self._name = name
         self._beat = redis.register_script(scripts.source(scripts.BEAT))
 
-    def beat(self, lane: str = "", drain: str = "", *, leaving: bool = False) -> Heard:
-        """Keeps the slot, and the drain that it runs, among the living; a slot that is leaving takes no more work."""
+    def beat(self, lane: str = "", drain: str = "", *, leaving: bool = False) -> int:
+        """Keeps the slot, and the drain that it runs, among the living; a slot that is leaving takes no more work.
+
+        Returns:
+            The clock of Redis, in ms.
+        """
         reply: Any = self._beat(
-            keys=[self._nodes, drains_key(lane), cancels_key(drain)],
+            keys=[self._nodes, drains_key(lane)],
             args=[self._name, 0 if leaving else SLOT_LIFE_MS, drain, DRAIN_LIFE_MS],
         )
-        return Heard(int(reply[0]), tuple(job.decode() for job in reply[1:]))
+        return int(reply)
+
+    def cancelled(self, drain: str, seconds: float) -> list[str]:
+        """Waits until jobs are cancelled that a drain holds, and gives their places, each once.
+
+        Args:
+            drain: the drain's name.
+            seconds: how long to wait, more than 0 and less than a connection's patience. Nothing is given after that.
+        """
+        reply: Any = self._redis.blmpop(
+            seconds, 1, cancels_key(drain), direction="LEFT", count=CANCELS_AT_ONCE
+        )
+        return [job.decode() for job in reply[1] if job != _NOTHING] if reply else []
+
+    def rouse(self, drain: str) -> None:
+        """Ends the wait of another thread for jobs of a drain that are cancelled, if there is one."""
+        key = cancels_key(drain)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.rpush(key, _NOTHING)
+        pipe.pexpire(key, ROUSE_LIFE_MS)
+        pipe.execute()
 
     def retire(self) -> None:
         """Says that the slot serves no more."""

@@ -182,15 +182,16 @@ async def test_a_queued_job_that_nobody_waits_for_is_forgotten(broker: Broker) -
 
 
 async def test_a_running_job_that_nobody_waits_for_is_named_to_its_drain(broker: Broker) -> None:
-    """The drain hears of it at its next beat, once."""
+    """Whoever waits for the drain's cancellations hears of it, once."""
     broker.slot()
     await broker.accept(job(job_id="a"))
     drain = broker.drain()
-    drain.take(1, 1000)
+    (taken,) = drain.take(1, 1000)
     await broker.abandon("a")
     slot = Slot(broker.sync, "cpu", "slot")
-    assert slot.beat(LANE, drain.name).cancelled == ("a",)
-    assert slot.beat(LANE, drain.name).cancelled == ()
+    assert slot.cancelled(drain.name, 5.0) == [taken.place]
+    slot.rouse(drain.name)
+    assert slot.cancelled(drain.name, 5.0) == []
 
 
 async def test_a_job_that_another_gateway_waits_for_goes_on(broker: Broker) -> None:

@@ -33,7 +33,7 @@ from pullback.evaluator.frames import MAX_ENTRIES
 from pullback.evaluator.supply import Isolation, Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from pullback.evaluator.job import Job, Outcome
     from pullback.evaluator.supply import AbstractEvaluator
@@ -84,17 +84,20 @@ class Isolator:
         self._running: set[str] = set()
         self._cancelled: set[str] = set()
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[list[Outcome]]:
+    def run(self, jobs: Sequence[Job], cancelled: Collection[str] = ()) -> Iterator[list[Outcome]]:
         """Runs jobs, and yields outcomes as soon as they are known: exactly one for each job.
 
         Args:
             jobs: jobs with different ids.
+            cancelled: ids of those that are not to run. Looked at once, when `cancel` knows of the jobs: whoever adds
+                to it first, and then calls `cancel`, stops a job at whatever moment.
 
         Raises:
             EvaluatorUnavailable: no evaluator can be had. The jobs without an outcome were not harmed.
         """
         with self._lock:
             self._open = {job.id for job in jobs}
+            self._cancelled = self._open.intersection(cancelled)
         try:
             suspects: list[Job] = []
             for company in self._supply.companies(jobs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -19,9 +19,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# The beat comes early rather than that Redis is asked to wait for less than this, in seconds.
+SHORTEST_WAIT_SECONDS = 0.01
+
+
+class _Ward(NamedTuple):
+    """A drain that is looked after: its lane, its name, and how it stops a job."""
+
+    lane: str
+    drain: str
+    cancel: Callable[[str], None]
+
 
 class Heart:
-    """Beats once a second for a slot and the drain that it runs."""
+    """Beats once a second for a slot and the drain that it runs, and listens between beats.
+
+    What it listens for are the drain's jobs that are to stop: it waits for them on Redis, so that an evaluator is
+    killed at once and not at the next beat.
+    """
 
     def __init__(
         self, slot: Slot, leaving: StopFlag, first: Callable[[], None], each: Callable[[], None]
@@ -38,9 +53,10 @@ class Heart:
         self._leaving = leaving
         self._first: Callable[[], None] | None = first
         self._each = each
-        self._stop = threading.Event()
-        self._drain: tuple[str, str] = ("", "")
-        self._cancel: Callable[[str], None] | None = None
+        self._stopped = False
+        # Set where the thread has something else to do than to wait for the next beat.
+        self._news = threading.Event()
+        self._ward: _Ward | None = None
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
         #: The clock of Redis less ours, in ms. Deadlines are by the former.
         self.clock_offset_ms = 0
@@ -51,36 +67,61 @@ class Heart:
 
     def stop(self) -> None:
         """Stops beating and waits until it did."""
-        self._stop.set()
+        self._stopped = True
+        self.dismiss()
         if self._thread.is_alive():
             self._thread.join()
 
     def attend(self, lane: str, drain: str, cancel: Callable[[str], None]) -> None:
-        """Beats for a drain too, and calls `cancel(job id)`, from the thread, for jobs that were given up."""
-        self._cancel = cancel
-        self._drain = (lane, drain)
+        """Beats for a drain too, and calls `cancel(place)`, from the thread, for jobs of it that are to stop."""
+        self._ward = _Ward(lane, drain, cancel)
+        self._news.set()
 
     def dismiss(self) -> None:
         """Beats for the slot alone again."""
-        self._drain = ("", "")
-        self._cancel = None
+        ward, self._ward = self._ward, None
+        self._news.set()
+        if ward:
+            try:
+                # The thread may wait for jobs of this drain, and would be late for those of the next.
+                self._slot.rouse(ward.drain)
+            except (RedisError, OSError) as error:
+                log.warning("the heart goes on to the next drain late: %s", type(error).__name__)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stopped:
+            next_beat = time.monotonic() + BEAT_SECONDS
             try:
                 self._beat()
+                while self._listen(next_beat):
+                    pass
             except (RedisError, OSError) as error:
                 log.warning("no sign of life was taken: %s", type(error).__name__)
-            self._stop.wait(BEAT_SECONDS)
+                self._wait(next_beat)
+
+    def _listen(self, until: float) -> bool:
+        """Waits for jobs that are to stop, and stops them; tells whether there is time for more before a beat."""
+        ward, left = self._ward, until - time.monotonic()
+        if left < SHORTEST_WAIT_SECONDS or self._stopped:
+            return False
+        if not ward:
+            self._wait(until, lambda: self._ward is None)
+            return True
+        for place in self._slot.cancelled(ward.drain, left):
+            ward.cancel(place)
+        return True
+
+    def _wait(self, until: float, still: Callable[[], bool] = lambda: True) -> None:
+        # Cleared before the looks: what comes after them is not missed.
+        self._news.clear()
+        if still() and not self._stopped:
+            self._news.wait(max(until - time.monotonic(), 0.0))
 
     def _beat(self) -> None:
-        cancel = self._cancel
-        heard = self._slot.beat(*self._drain, leaving=bool(self._leaving))
-        self.clock_offset_ms = heard.now_ms - int(time.time() * 1000)
+        ward = self._ward
+        now_ms = self._slot.beat(*(ward[:2] if ward else ()), leaving=bool(self._leaving))
+        self.clock_offset_ms = now_ms - int(time.time() * 1000)
         if self._first:
             self._first()
             self._first = None
-        for job_id in heard.cancelled:
-            if cancel:
-                cancel(job_id)
         self._each()

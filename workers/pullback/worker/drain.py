@@ -19,15 +19,15 @@ from redis.exceptions import (
 
 from pullback.broker import FinishedJob
 from pullback.contract.errors import Cancelled
-from pullback.contract.lifecycle import Event, State, after
+from pullback.contract.lifecycle import State, after
 from pullback.contract.status import to_status
-from pullback.evaluator import Job, error_message
+from pullback.evaluator import Job
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
-from pullback.worker.crashing import refusal
+from pullback.worker.hand import Hand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from pullback.broker import LaneDrain, Quarantine, TakenJob
     from pullback.evaluator import Isolator, Outcome
@@ -66,13 +66,11 @@ class Drain:
         clock_offset_ms: Callable[[], int],
     ) -> None:
         self._lane = lane
-        self._isolator = isolator
-        self._quarantine = quarantine
+        self._hand: Hand[TakenJob] = Hand(isolator, quarantine)
         self._settings = settings
         self._stop = stop
         self._clock_offset_ms = clock_offset_ms
         self._appetite = Appetite(settings.batch)
-        self._taken: dict[str, TakenJob] = {}
 
     def run(self) -> bool:
         """Works until the lane is empty for a while, the lease is over, or the worker stops.
@@ -98,11 +96,9 @@ class Drain:
             if idle and patiently(lambda: self._lane.leave(in_any_case=False)) == "left":
                 return False
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, place: str) -> None:
         """Stops a job that nobody waits for; from any thread."""
-        for key, job in list(self._taken.items()):
-            if job.job_id == job_id:
-                self._isolator.cancel(key)
+        self._hand.cancel(place)
 
     def _work(self, taken: list[TakenJob]) -> list[FinishedJob]:
         """Has jobs evaluated, and finishes each when it is done.
@@ -110,25 +106,22 @@ class Drain:
         Returns:
             The last ones, which are done but not finished: that can go along with the next look at the lane.
         """
-        # One job may be there twice, after its first drain was thought dead: numbers tell the two apart, ids do not.
-        self._taken = {str(number): job for number, job in enumerate(taken)}
         left = len(taken)
         last: list[FinishedJob] = []
-        for done in self._done():
+        for done in self._done(self._hand.hold(taken)):
             left -= len(done)
             if left:
                 patiently(partial(self._lane.finish, done))
             else:
                 last = done
-        self._taken = {}
         return last
 
-    def _done(self) -> Iterator[list[FinishedJob]]:
+    def _done(self, taken: Mapping[str, TakenJob]) -> Iterator[list[FinishedJob]]:
         """Evaluates what was taken, and gives every job once, as it is done."""
-        offset, taken = self._clock_offset_ms(), self._taken
+        offset = self._clock_offset_ms()
         # Those whose evaluations came with the lane are one batch, and each long one is evaluated by itself.
         yield from self._evaluate(
-            [_job(key, job, job.payload, offset) for key, job in taken.items() if job.payload]
+            [_job(key, job, job.payload, offset) for key, job in taken.items() if job.payload], taken
         )
         for key, job in taken.items():
             if not job.payload:
@@ -137,37 +130,11 @@ class Drain:
                     # Nobody waits for it any more; finishing it takes it off the lane.
                     yield [FinishedJob(job, State.CANCELLED, _GIVEN_UP)]
                 else:
-                    yield from self._evaluate([_job(key, job, payload, offset)])
+                    yield from self._evaluate([_job(key, job, payload, offset)], taken)
 
-    def _evaluate(self, jobs: Sequence[Job]) -> Iterator[list[FinishedJob]]:
-        taken = self._taken
-        while jobs:
-            if self._quarantine:
-                jobs, refused = self._part_refused(jobs)
-                if refused:
-                    yield refused
-            again = []
-            for outcomes in self._isolator.run(jobs):
-                lost = {outcome.job_id for outcome in outcomes if outcome.event is Event.LOSE}
-                if lost:
-                    again += [job._replace(deaths=job.deaths + 1) for job in jobs if job.id in lost]
-                yield [_finished(taken[outcome.job_id], outcome) for outcome in outcomes if outcome.message]
-            jobs = again
-
-    def _part_refused(self, jobs: Sequence[Job]) -> tuple[list[Job], list[FinishedJob]]:
-        """Parts jobs into those to run, and those whose programs are in quarantine, with their errors.
-
-        Gateways refuse the latter too, but may have accepted them before.
-        """
-        wanted: list[Job] = []
-        refused: list[FinishedJob] = []
-        for job in jobs:
-            error = refusal(self._quarantine, job)
-            if error:
-                refused.append(FinishedJob(self._taken[job.id], State.FAILED, error_message(error)))
-            else:
-                wanted.append(job)
-        return wanted, refused
+    def _evaluate(self, jobs: list[Job], taken: Mapping[str, TakenJob]) -> Iterator[list[FinishedJob]]:
+        for outcomes in self._hand.run(jobs, _try_again):
+            yield [_finished(taken[outcome.job_id], outcome) for outcome in outcomes]
 
 
 def patiently(command: Callable[[], T]) -> T:
@@ -190,6 +157,11 @@ def patiently(command: Callable[[], T]) -> T:
 def _job(key: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:
     # Deadlines are by the clock of Redis, and evaluators go by this machine's.
     return Job(key, payload, job.accepted_ms, job.deadline_ms - offset_ms, tenant=job.tenant)
+
+
+def _try_again(job: Job) -> Job:
+    # The lane knows nothing of it: the time limit goes on.
+    return job._replace(deaths=job.deaths + 1)
 
 
 def _finished(job: TakenJob, outcome: Outcome) -> FinishedJob:

@@ -8,7 +8,7 @@
 -- KEYS: for each job its record (string); see accept.lua.
 --   Written too: long evaluations (strings), by a prefix and the job's id; by names that the records hold, the lane
 --   (stream), its given-up (set of "<entry>/<job id>"; lives as long as the records would have), and cancels:<drain>
---   (list of job ids; lives one minute).
+--   (list of "<entry>/<job id>"; lives one minute).
 -- ARGV: group, gateway, prefix of the cancels lists, prefix of long evaluations, what the name of a lane's given-up
 --   ends with, then the id of each job.
 --
@@ -33,7 +33,7 @@ local function forget(i, lane, entry)
   local pending = redis.call('XPENDING', lane, group, entry, entry, 1)
   if pending[1] then
     local list = cancels .. pending[1][2]
-    redis.call('RPUSH', list, id)
+    redis.call('RPUSH', list, entry .. '/' .. id)
     redis.call('PEXPIRE', list, CANCELS_LIFE_MS)
   else
     local fields = fields_of(lane, entry)
