@@ -7,7 +7,8 @@
 #   make gen      remake the stubs and the pages of docs/ that are tables of the code
 #   make bench    side by side with peers
 #   make fuzz     look for what breaks the service; `make fuzz ARGS='--seconds 3600'` for an hour
-#   make drill    ten thousand good evaluations with five hundred bad ones among them
+#   make hostile  ten thousand good evaluations with five hundred bad ones among them
+#   make drill    kill, freeze, cut off and fill each part under load; `make drill ARGS='--times 2'` in short
 #   make up       gateway, worker and an embedded Redis on this machine
 #   make pin      remake constraints.txt from what pyproject.toml allows
 #   make clean    remove what the others made
@@ -23,7 +24,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz-installed
 
-.PHONY: setup demo test check fuzz bench gen up clean pin fmt drill
+.PHONY: setup demo test check fuzz bench gen up clean pin fmt drill hostile
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -73,6 +74,9 @@ fuzz: $(FUZZ_STAMP)
 bench: setup
 	@ldconfig -p | grep -q 'libjemalloc\.so\.2' || apt-get install -qq --yes libjemalloc2 > /dev/null 2>&1 || echo 'bench: without jemalloc'
 	$(BIN)/python -m benchmarks $(ARGS)
+
+hostile: setup
+	$(BIN)/python -m tests.acceptance.hostile $(ARGS)
 
 drill: setup
 	$(BIN)/python -m tests.acceptance.drill $(ARGS)

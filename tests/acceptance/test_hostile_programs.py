@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance.drill.__main__ import UP, pids
-from tests.acceptance.drill.run import ANSWERS, Drill
+from tests.acceptance.hostile.__main__ import UP, pids
+from tests.acceptance.hostile.run import ANSWERS, Drill
 from tests.acceptance.load import QUARTIC
 from tests.acceptance.system import System
 

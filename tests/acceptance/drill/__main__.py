@@ -1,70 +1,85 @@
-"""`make drill`: ten thousand good evaluations with five hundred bad ones among them.
+"""`make drill`: real processes under load, to which harm is done again and again.
 
-Prints what each kind of bad one costs in time, and fails where an answer was wrong or a process was started again.
+Prints a table of what was accepted, completed, lost and duplicated, and how long each fault was felt. Fails where that
+is not what the service guarantees.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import secrets
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.acceptance.drill.run import ANSWERS, Drill
-from tests.acceptance.system import System
+from tests.acceptance.drill import table
+from tests.acceptance.drill.run import Report, run
+from tests.acceptance.drill.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-UP = (sys.executable, str(Path(__file__).with_name("up.py")))
+    from tests.acceptance.drill.scenario import Scenario
+
+# Scenarios at a time, each with a system of its own.
+AT_ONCE = 2
 
 
-def main() -> int:
-    """Runs the drill; 0 where all went right."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the drill; 0 where every guarantee was kept."""
+    names = ", ".join(scenario.name for scenario in SCENARIOS)
     parser = argparse.ArgumentParser(prog="python -m tests.acceptance.drill", description=__doc__)
-    parser.add_argument("--good", type=int, default=10_000, help="good evaluations (10,000)")
-    parser.add_argument("--bad", type=int, default=500, help="bad ones, of all kinds in turn (500)")
-    parser.add_argument("--each", type=int, default=40, help="bad ones in the run of each kind alone (40)")
-    parser.add_argument("--workers", type=int, default=2, help="slots (2)")
-    arguments = parser.parse_args()
-    kinds = list(ANSWERS)
-    mixed = [kinds[number % len(kinds)] for number in range(arguments.bad)]
-    with (
-        tempfile.TemporaryDirectory(prefix="pullback-drill-") as folder,
-        System(Path(folder), workers=arguments.workers, command=UP) as system,
-    ):
-        before = pids(system)
-        _run(system, Drill(arguments.good // 10, []))
-        plain = _run(system, Drill(arguments.good, [], seed=1))
-        print(f"{arguments.good:,} good ones alone: {plain.seconds:.2f} s")
-        drill = _run(system, Drill(arguments.good, mixed, seed=2))
-        lost = 1_000 * (drill.seconds - plain.seconds) / len(mixed)
-        print(f"with {len(mixed)} bad ones: {drill.seconds:.2f} s; lost for each bad one: {lost:.0f} ms")
-        for answer, count in sorted(drill.answers.items()):
-            print(f"  {answer}: {count:,}")
-        wrong = drill.wrong + plain.wrong
-        for number, kind in enumerate(kinds, start=3):
-            alone = _run(system, Drill(arguments.good, [kind] * arguments.each, seed=number))
-            lost = 1_000 * (alone.seconds - plain.seconds) / arguments.each
-            print(f"{arguments.each} of {kind}: lost for each {lost:.0f} ms")
-            wrong += alone.wrong
-        same = pids(system) == before
-    print(f"wrong answers: {len(wrong)} {wrong[:5] or ''}")
-    print(f"gateway and worker {'never started again' if same else 'WERE STARTED AGAIN'}")
-    return int(bool(wrong) or not same)
+    parser.add_argument("--times", type=int, default=50, help="events of each scenario (50)")
+    parser.add_argument("--only", default="", help=f"scenarios, with commas between them: {names}")
+    parser.add_argument("--quick", action="store_true", help="only those whose events take seconds")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="of what is left to chance")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help=f"scenarios at a time ({AT_ONCE})")
+    parser.add_argument("--json", type=Path, help="a file for the account in full")
+    parser.add_argument("--keep", type=Path, help="a new folder for logs, which is left behind")
+    chosen = parser.parse_args(arguments)
+    print(f"seed {chosen.seed}", flush=True)
+    scenarios = _chosen(parser, chosen.only, quick=chosen.quick)
+    with tempfile.TemporaryDirectory(prefix="pullback-drill-") as folder:
+        place = chosen.keep or Path(folder)
+        for scenario in scenarios:
+            place.joinpath(scenario.name).mkdir(parents=True)
+        reports = asyncio.run(_run_all(scenarios, place, chosen.times, chosen.seed, chosen.at_once))
+    print("\n".join(table.lines(reports)))
+    for report in reports:
+        for row in report.rows:
+            for example in row.ledger.wrong if row.ledger else ():
+                print(f"{row.scenario}, {row.kind}: {example}")
+    if chosen.json:
+        rows = [row.as_json() for report in reports for row in report.rows]
+        chosen.json.write_text(json.dumps({"seed": chosen.seed, "rows": rows}, indent=1))
+    return int(any(report.broken for report in reports))
 
 
-def pids(system: System) -> Sequence[int]:
-    """Gives the process ids of the gateway, the worker and its children."""
-    children = sorted(child.pid for child in system.worker_children())
-    return [system.gateway().pid, system.worker().pid, *children]
+def _chosen(parser: argparse.ArgumentParser, only: str, *, quick: bool) -> list[Scenario]:
+    if not only:
+        return [scenario for scenario in SCENARIOS if scenario.quick or not quick]
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    if unknown := set(only.split(",")) - known.keys():
+        parser.error(f"--only: {', '.join(sorted(unknown))}: no such scenario, but {', '.join(known)}")
+    return [known[name] for name in only.split(",")]
 
 
-def _run(system: System, drill: Drill) -> Drill:
-    asyncio.run(drill.run(system.address))
-    return drill
+async def _run_all(
+    scenarios: list[Scenario], place: Path, times: int, seed: int, at_once: int
+) -> list[Report]:
+    room = asyncio.Semaphore(at_once)
+
+    async def run_one(scenario: Scenario) -> Report:
+        async with room:
+            report = await run(scenario, place / scenario.name, times, seed)
+        said = f"skipped: {report.skipped}" if report.skipped else f"{report.seconds:.0f} s"
+        print(f"{scenario.title}: {said}", flush=True)
+        return report
+
+    return list(await asyncio.gather(*map(run_one, scenarios)))
 
 
 if __name__ == "__main__":

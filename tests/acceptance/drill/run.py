@@ -1,97 +1,165 @@
-"""Good evaluations with bad ones among them, all over one stream, and what came of each."""
+"""Runs one scenario: a load throughout, harm again and again, and an account of it all."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.acceptance.load import QUARTIC, point, right
-
-from pullback.client import (
-    AsyncClient,
-    DeadlineExceeded,
-    Evaluated,
-    KernelFault,
-    LimitExceeded,
-    PullbackError,
-    evaluation,
-)
+from tests.acceptance.drill.scenario import Skip
+from tests.acceptance.drill.waited import Waited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from pullback.v1 import evaluation_pb2 as pb
+    from tests.acceptance.drill.ledger import Ledger, Mark
+    from tests.acceptance.drill.scenario import Scenario
+    from tests.acceptance.drill.stage import Stage
 
-#: What each misdeed of `engine.py` is answered with; None for a result, as it only harms its process.
-ANSWERS: Mapping[str, type[PullbackError] | None] = {
-    "crash": KernelFault,
-    "corrupt": KernelFault,
-    "attack": KernelFault,
-    "hang": DeadlineExceeded,
-    "spin": DeadlineExceeded,
-    "devour": LimitExceeded,
-    "starve": LimitExceeded,
-    "spoil": None,
-}
+# The loads, each of which runs in every scenario.
+LOADS = (Waited,)
 
-# Time limits of those that never end, and of the others, in seconds. The others wait for those.
-ENDLESS_SECONDS = 1.0
-OTHER_SECONDS = 60.0
+# Answers between two events, so that each meets the system at another moment.
+FEWEST_BETWEEN, MOST_BETWEEN = 20, 150
+
+# How long the system may take to get over an event before the scenario is given up, in seconds.
+GIVE_UP_SECONDS = 90.0
 
 
 @dataclass
-class Drill:
-    """One run.
+class Row:
+    """What came of one load in one scenario.
 
     Attributes:
-        good: how many good evaluations there are.
-        bad: the misdeeds, one for each bad one.
-        seed: where among the good ones they are.
-        wrong: what was not answered as it should, by number.
-        answers: how many were answered with what.
-        seconds: how long it took.
+        scenario: its name.
+        kind: the load's.
+        events: how often harm was done.
+        ledger: the account.
+        recoveries: for each event the seconds until a call made after it was answered.
+        waits: for each event the seconds until the last of what waited at the time was answered.
+        faults: what broke the guarantee.
+        slow: what took longer than is guaranteed; "" for nothing.
     """
 
-    good: int
-    bad: list[str]
-    seed: int = 0
-    wrong: list[tuple[int, object]] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)
+    scenario: str
+    kind: str
+    events: int = 0
+    ledger: Ledger | None = None
+    recoveries: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    slow: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Gives it for machines."""
+        ledger = self.ledger
+        assert ledger is not None
+        return {
+            "scenario": self.scenario,
+            "load": self.kind,
+            "events": self.events,
+            "accepted": ledger.accepted,
+            "completed": ledger.completed,
+            "lost": ledger.lost,
+            "duplicated": ledger.duplicated,
+            "wrong": ledger.wrong_count,
+            "examples": ledger.wrong,
+            "recoveries": [round(each, 3) for each in self.recoveries],
+            "waits": [round(each, 3) for each in self.waits],
+            "faults": self.faults,
+            "slow": self.slow,
+        }
+
+
+@dataclass
+class Report:
+    """What came of a scenario; `skipped` says why there was nothing."""
+
+    scenario: Scenario
+    rows: list[Row] = field(default_factory=list)
+    skipped: str = ""
     seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        self._plan: list[str] = [""] * self.good + self.bad
-        random.Random(self.seed).shuffle(self._plan)  # noqa: S311 - no secret
-
-    def _evaluations(self) -> Iterator[pb.Evaluation]:
-        for number, misdeed in enumerate(self._plan):
-            if misdeed:
-                # A number in each, or the second crash would put all the others into quarantine.
-                program = f"{QUARTIC}  # drill: {misdeed} {self.seed}-{number}"
-                limit = ENDLESS_SECONDS if ANSWERS[misdeed] is DeadlineExceeded else OTHER_SECONDS
-                yield evaluation(program, x=point(number), timeout=limit)
-            else:
-                yield evaluation(QUARTIC, x=point(number), timeout=OTHER_SECONDS)
-
-    async def run(self, address: str) -> None:
-        """Sends all, and compares each answer with what it has to be."""
-        begun = time.monotonic()
-        async with AsyncClient(address) as client:
-            async for number, outcome in client.evaluate_many(self._evaluations(), batch=64, in_flight=512):
-                self._check(number, outcome)
-        self.seconds = time.monotonic() - begun
-
-    def _check(self, number: int, outcome: Evaluated | PullbackError) -> None:
-        misdeed = self._plan[number]
-        self.answers[f"{misdeed or 'good'}: {type(outcome).__name__}"] += 1
-        expected = ANSWERS[misdeed] if misdeed else None
-        is_right = isinstance(outcome, expected) if expected else _is_result(number, outcome)
-        if not is_right:
-            self.wrong.append((number, outcome))
+    @property
+    def broken(self) -> bool:
+        """Whether a guarantee was."""
+        return any(row.faults or row.slow for row in self.rows)
 
 
-def _is_result(number: int, outcome: object) -> bool:
-    return isinstance(outcome, Evaluated) and right(number, outcome)
+async def run(scenario: Scenario, folder: Path, times: int, seed: int) -> Report:
+    """Runs a scenario on a system of its own, whose files lie in `folder`."""
+    begun = time.monotonic()
+    try:
+        async with scenario.stage(folder) as stage:
+            report = await run_on(stage, scenario, times, seed)
+    except Skip as reason:
+        report = Report(scenario, skipped=str(reason))
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+async def run_on(stage: Stage, scenario: Scenario, times: int, seed: int) -> Report:
+    """Runs a scenario on a system that is there."""
+    report = Report(scenario)
+    chance = random.Random(f"{seed} {scenario.name}")  # noqa: S311 - no secret
+    loads = [load(stage.address, f"{scenario.name}-{chance.getrandbits(40):x}") for load in LOADS]
+    report.rows = [Row(scenario.name, load.kind, ledger=load.ledger) for load in loads]
+    stop = asyncio.Event()
+    sending = [asyncio.create_task(load.run(stop)) for load in loads]
+    try:
+        for _ in range(times):
+            if not await _event(scenario, stage, chance, report.rows):
+                break
+    finally:
+        stop.set()
+        _, late = await asyncio.wait(sending, timeout=GIVE_UP_SECONDS)
+        for task in late:
+            task.cancel()
+    for load in loads:
+        await load.audit()
+    for task in sending:
+        if not task.cancelled() and task.done() and task.exception():
+            raise AssertionError("a load broke") from task.exception()
+    for row in report.rows:
+        _judge(row, scenario)
+    return report
+
+
+async def _event(scenario: Scenario, stage: Stage, chance: random.Random, rows: list[Row]) -> bool:
+    """Does harm once; False where the system did not get over it."""
+    between = chance.randint(FEWEST_BETWEEN, MOST_BETWEEN)
+    ledgers = [row.ledger for row in rows if row.ledger]
+    await _all(*(ledger.answers(between) for ledger in ledgers))
+    await _all(*(ledger.busy() for ledger in ledgers))
+    marks: list[Mark] = []
+    await scenario.harm(stage, chance, lambda: marks.extend(ledger.mark() for ledger in ledgers))
+    await _all(*(mark.over.wait() for mark in marks))
+    for row, ledger, mark in zip(rows, ledgers, marks, strict=True):
+        row.events += 1
+        row.recoveries.append(GIVE_UP_SECONDS if mark.first is None else mark.first)
+        row.waits.append(GIVE_UP_SECONDS if mark.longest is None else mark.longest)
+        ledger.forget(mark)
+    return all(mark.over.is_set() for mark in marks)
+
+
+async def _all(*events: Any) -> None:
+    tasks = [asyncio.ensure_future(event) for event in events]
+    _, late = await asyncio.wait(tasks, timeout=GIVE_UP_SECONDS)
+    for task in late:
+        task.cancel()
+
+
+def _judge(row: Row, scenario: Scenario) -> None:
+    guarantee, ledger = scenario.guarantee, row.ledger
+    assert ledger is not None
+    if ledger.lost and not guarantee.may_lose:
+        row.faults.append(f"{ledger.lost} lost")
+    if ledger.duplicated and not guarantee.may_repeat:
+        row.faults.append(f"{ledger.duplicated} duplicated")
+    if ledger.wrong_count:
+        row.faults.append(f"{ledger.wrong_count} wrong")
+    slowest = max([*row.recoveries, *row.waits], default=0.0)
+    if slowest > guarantee.recovery_seconds:
+        row.slow = f"recovery took {slowest:.1f} s"
