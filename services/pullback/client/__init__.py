@@ -1,4 +1,4 @@
-"""The SDK: evaluates programs on a Pullback service, from blocking code or asyncio.
+"""The SDK: evaluates programs on a Pullback service, at once or as jobs, from blocking code or asyncio.
 
 Imports grpc, protobuf and numpy only. Torch tensors are taken and given where the caller has imported torch.
 """
@@ -7,6 +7,11 @@ from pullback.client.asynchronous import AsyncClient
 from pullback.client.blocking import Client
 from pullback.client.building import Device, evaluation
 from pullback.client.checks import Checked, Diagnostic, Estimates, Spec
+from pullback.client.jobs.asking import Conditions, JobOptions, job
+from pullback.client.jobs.asynchronous import AsyncJobFuture, AsyncJobs
+from pullback.client.jobs.blocking import JobFuture, Jobs
+from pullback.client.jobs.reading import Attempt, Job, News
+from pullback.client.jobs.words import JobPriority, JobState, JobView
 from pullback.client.reading import Evaluated, Timings
 from pullback.client.tensors import tensor
 from pullback.contract.errors import (
@@ -33,10 +38,14 @@ from pullback.contract.errors import (
 
 __all__ = [
     "AsyncClient",
+    "AsyncJobFuture",
+    "AsyncJobs",
+    "Attempt",
     "CallerError",
     "Cancelled",
     "Checked",
     "Client",
+    "Conditions",
     "DeadlineExceeded",
     "Device",
     "DeviceNotServed",
@@ -45,10 +54,18 @@ __all__ = [
     "Evaluated",
     "InternalFault",
     "InvalidArgument",
+    "Job",
+    "JobFuture",
     "JobIdReused",
     "JobNotFound",
+    "JobOptions",
+    "JobPriority",
+    "JobState",
+    "JobView",
+    "Jobs",
     "KernelFault",
     "LimitExceeded",
+    "News",
     "Overloaded",
     "ProgramError",
     "PullbackError",
@@ -61,5 +78,6 @@ __all__ = [
     "Unreachable",
     "WorkerLost",
     "evaluation",
+    "job",
     "tensor",
 ]

@@ -11,13 +11,14 @@ import grpc
 import grpc.aio
 
 from pullback.client.building import merged, new_request_id, write_evaluation
+from pullback.client.calling import AsyncCaller
 from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
 from pullback.client.checks import Checked, check_request, read_check
-from pullback.client.faults import from_rpc_error
+from pullback.client.faults import ended_early, from_rpc_error
 from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
+from pullback.client.jobs.asynchronous import AsyncJobs
 from pullback.client.reading import Evaluated
-from pullback.client.retries import DEFAULT_RETRY_FOR, Attempts
-from pullback.contract.errors import PullbackError, Unreachable
+from pullback.client.retries import DEFAULT_RETRY_FOR
 from pullback.v1.gradient_pb2 import EvaluateRequest, EvaluateStreamRequest
 from pullback.v1.gradient_pb2_grpc import GradientServiceStub
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pullback.client.building import Device, Names, Values
+    from pullback.contract.errors import PullbackError
     from pullback.v1.evaluation_pb2 import Evaluation
 
 
@@ -52,12 +54,12 @@ class AsyncClient:
                 reached or is full; 0 for a single try.
             credentials: of gRPC, for TLS; None for plain text.
         """
-        self._address = address
-        self._retry_for = retry_for
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(address, OPTIONS)
         else:
             self._channel = grpc.aio.secure_channel(address, credentials, OPTIONS)
+        self._caller = AsyncCaller(address, retry_for)
+        self._jobs = AsyncJobs(self._channel, self._caller)
         self._stub: Any = GradientServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     async def __aenter__(self) -> Self:
@@ -71,6 +73,11 @@ class AsyncClient:
     async def close(self) -> None:
         """Ends the connection, and the calls under way on it."""
         await self._channel.close()
+
+    @property
+    def jobs(self) -> AsyncJobs:
+        """The service's jobs: evaluations that are submitted now and fetched later."""
+        return self._jobs
 
     async def evaluate(
         self,
@@ -127,7 +134,7 @@ class AsyncClient:
             timeout=timeout,
             seed=seed,
         )
-        response = await self._call(self._stub.Evaluate, request, timeout)
+        response = await self._caller.call(self._stub.Evaluate, request, timeout)
         return Evaluated(response.result, request.evaluation)
 
     async def check(
@@ -158,7 +165,7 @@ class AsyncClient:
             ServiceError: the service is at fault, or could not be reached.
         """
         request = check_request(program, inputs, outputs, wrt, value_only=value_only)
-        return read_check(await self._call(self._stub.CheckProgram, request, timeout))
+        return read_check(await self._caller.call(self._stub.CheckProgram, request, timeout))
 
     async def evaluate_many(
         self,
@@ -189,7 +196,7 @@ class AsyncClient:
             TypeError: one of them was not made by `evaluation`.
         """
         flight = Flight(
-            evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._retry_for
+            evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._caller.retry_for
         )
         while True:
             departures = flight.restart()
@@ -200,9 +207,9 @@ class AsyncClient:
                 async with aclosing(self._fly(flight, chain([first], departures))) as landings:
                     async for landing in landings:
                         yield landing
-                fault: PullbackError = Unreachable(f"the service at {self._address} ended the stream early")
+                fault: PullbackError = ended_early(self._caller.address)
             except grpc.RpcError as error:
-                fault = from_rpc_error(error, self._address)
+                fault = from_rpc_error(error, self._caller.address)
             if flight.done:
                 return
             await asyncio.sleep(flight.delay(fault))
@@ -223,15 +230,6 @@ class AsyncClient:
         finally:
             outbox.close()
             call.cancel()
-
-    async def _call(self, method: Any, request: Any, seconds: float | None) -> Any:
-        attempts = Attempts(self._retry_for, seconds)
-        while True:
-            try:
-                return await method(request, timeout=attempts.rpc_timeout())
-            except grpc.RpcError as error:
-                delay = attempts.delay(from_rpc_error(error, self._address))
-            await asyncio.sleep(delay)
 
 
 @final

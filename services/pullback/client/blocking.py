@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Self, final
 import grpc
 
 from pullback.client.building import merged, new_request_id, write_evaluation
+from pullback.client.calling import Caller
 from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
 from pullback.client.checks import Checked, check_request, read_check
-from pullback.client.faults import from_rpc_error
+from pullback.client.faults import ended_early, from_rpc_error
 from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
+from pullback.client.jobs.blocking import Jobs
 from pullback.client.reading import Evaluated
-from pullback.client.retries import DEFAULT_RETRY_FOR, Attempts
-from pullback.contract.errors import PullbackError, Unreachable
+from pullback.client.retries import DEFAULT_RETRY_FOR
 from pullback.v1.gradient_pb2 import EvaluateRequest, EvaluateStreamRequest
 from pullback.v1.gradient_pb2_grpc import GradientServiceStub
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pullback.client.building import Device, Names, Values
+    from pullback.contract.errors import PullbackError
     from pullback.v1.evaluation_pb2 import Evaluation
 
 
@@ -52,12 +54,12 @@ class Client:
                 reached or is full; 0 for a single try.
             credentials: of gRPC, for TLS; None for plain text.
         """
-        self._address = address
-        self._retry_for = retry_for
         if credentials is None:
             self._channel = grpc.insecure_channel(address, OPTIONS)
         else:
             self._channel = grpc.secure_channel(address, credentials, OPTIONS)
+        self._caller = Caller(address, retry_for)
+        self._jobs = Jobs(self._channel, self._caller)
         self._stub: Any = GradientServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
@@ -71,6 +73,11 @@ class Client:
     def close(self) -> None:
         """Ends the connection, and the calls under way on it."""
         self._channel.close()
+
+    @property
+    def jobs(self) -> Jobs:
+        """The service's jobs: evaluations that are submitted now and fetched later."""
+        return self._jobs
 
     def evaluate(
         self,
@@ -127,7 +134,7 @@ class Client:
             timeout=timeout,
             seed=seed,
         )
-        response = self._call(self._stub.Evaluate, request, timeout)
+        response = self._caller.call(self._stub.Evaluate, request, timeout)
         return Evaluated(response.result, request.evaluation)
 
     def check(
@@ -158,7 +165,7 @@ class Client:
             ServiceError: the service is at fault, or could not be reached.
         """
         request = check_request(program, inputs, outputs, wrt, value_only=value_only)
-        return read_check(self._call(self._stub.CheckProgram, request, timeout))
+        return read_check(self._caller.call(self._stub.CheckProgram, request, timeout))
 
     def evaluate_many(
         self,
@@ -188,7 +195,7 @@ class Client:
             TypeError: one of them was not made by `evaluation`.
         """
         flight = Flight(
-            evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._retry_for
+            evaluations, batch=batch, in_flight=in_flight, run_id=run_id, retry_for=self._caller.retry_for
         )
         while True:
             departures = flight.restart()
@@ -197,9 +204,9 @@ class Client:
                 return
             try:
                 yield from self._fly(flight, chain([first], departures))
-                fault: PullbackError = Unreachable(f"the service at {self._address} ended the stream early")
+                fault: PullbackError = ended_early(self._caller.address)
             except grpc.RpcError as error:
-                fault = from_rpc_error(error, self._address)
+                fault = from_rpc_error(error, self._caller.address)
             if flight.done:
                 return
             time.sleep(flight.delay(fault))
@@ -219,15 +226,6 @@ class Client:
         finally:
             outbox.close()
             call.cancel()
-
-    def _call(self, method: Any, request: Any, seconds: float | None) -> Any:
-        attempts = Attempts(self._retry_for, seconds)
-        while True:
-            try:
-                return method(request, timeout=attempts.rpc_timeout())
-            except grpc.RpcError as error:
-                delay = attempts.delay(from_rpc_error(error, self._address))
-            time.sleep(delay)
 
 
 @final

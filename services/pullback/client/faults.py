@@ -36,6 +36,11 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> PullbackError:
     return fault
 
 
+def ended_early(address: str) -> PullbackError:
+    """What is wrong where the service ends a stream that only the caller ends: it is on its way out."""
+    return Unreachable(f"the service at {address} ended the stream early")
+
+
 def _fault(call: Any, address: str) -> PullbackError:
     status = _status(call)
     ours = None if status is None else from_status(status)

@@ -118,10 +118,7 @@ class Flight:
 
     def delay(self, fault: PullbackError) -> float:
         """Gives the seconds to wait after a stream broke. Raises `fault` where no other is to be tried."""
-        delay = self._backoff.delay(fault)
-        if delay is None:
-            raise fault
-        return delay
+        return self._backoff.delay_or_raise(fault)
 
     def _settle(self, passenger: _Passenger, outcome: EvaluateOutcome) -> Evaluated | PullbackError | None:
         if outcome.HasField("result"):

@@ -47,11 +47,18 @@ class Timings:
 class Evaluated:
     """What an evaluation gave. Arrays are numpy's, each the caller's own; bfloat16 is widened to float32."""
 
-    def __init__(self, result: pb.Result, evaluation: pb.Evaluation) -> None:
+    def __init__(self, result: pb.Result, evaluation: pb.Evaluation | None) -> None:
+        """Takes a result.
+
+        Args:
+            result: as it travelled.
+            evaluation: what was asked for, whose order of names is kept; None where it is not known.
+        """
         self._result = result
         # Not the evaluation itself: its inputs may be big, and results are kept.
-        self._outputs = tuple(evaluation.outputs)
-        self._wrt = tuple(evaluation.wrt)
+        self._outputs = () if evaluation is None else tuple(evaluation.outputs)
+        self._wrt = () if evaluation is None else tuple(evaluation.wrt)
+        self._ordered = evaluation is not None
 
     def __repr__(self) -> str:
         return f"Evaluated(values={self.values!r}, gradients={self.gradients!r})"
@@ -63,12 +70,21 @@ class Evaluated:
 
     @cached_property
     def values(self) -> dict[str, NDArray[Any]]:
-        """The outputs by name, in the order asked for."""
+        """The outputs by name, in the order asked for; by name where that is not known."""
         return read_arrays(self._result.values, self._outputs)
 
     @property
     def value(self) -> NDArray[Any]:
-        """The last output, which is the differentiated one unless cotangents were given."""
+        """The last output, which is the differentiated one unless cotangents were given.
+
+        Raises:
+            ValueError: there are several, of a job that was fetched without its evaluation.
+        """
+        if not self._ordered and len(self.values) > 1:
+            names = ", ".join(self.values)
+            raise ValueError(
+                f"which of {names} is last is not known without the evaluation; read `values`, or get the view 'full'"
+            )
         return next(reversed(self.values.values()))
 
     @cached_property
