@@ -2,14 +2,14 @@
 
 Rule 1: a state changes only by an event of this table. Rule 2: no event leads out of a terminal state.
 
-RUNNING is never written anywhere. A job that was accepted and is not terminal is RUNNING while its lane entry
-is in the pending list of the consumer group, and QUEUED while it is not: Redis moves an entry there and back
-in one step, so the two can never disagree, and taking work costs no write.
+RUNNING is written for submitted jobs alone, which a script takes. A waited one that was accepted and is not terminal
+is RUNNING while its lane entry is in the pending list of the consumer group, and QUEUED while it is not: Redis moves an
+entry there and back in one step, so the two can never disagree, and taking work costs no write.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class State(StrEnum):
@@ -26,8 +26,9 @@ class State(StrEnum):
 class Event(StrEnum):
     """What can happen to a job."""
 
-    TAKE = "take"  # a drain reads it from the lane
-    LOSE = "lose"  # its drain or evaluator died; it goes back to the lane
+    TAKE = "take"  # a drain takes it
+    LOSE = "lose"  # its drain or evaluator died, or put it back; it waits again
+    REUSE = "reuse"  # an identical one was finished before, and its result is this one's too
     SUCCEED = "succeed"
     FAIL = "fail"
     CANCEL = "cancel"
@@ -36,6 +37,7 @@ class Event(StrEnum):
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.QUEUED, Event.TAKE): State.RUNNING,
+    (State.QUEUED, Event.REUSE): State.SUCCEEDED,
     (State.QUEUED, Event.CANCEL): State.CANCELLED,
     (State.QUEUED, Event.EXPIRE): State.EXPIRED,
     (State.RUNNING, Event.LOSE): State.QUEUED,
@@ -62,3 +64,22 @@ def after(state: State, event: Event) -> State:
         return TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransition(f"{event.value} is not allowed in state {state.name}") from None
+
+
+class Priority(IntEnum):
+    """Which of a tenant's submitted jobs go first. The values are those of `JobPriority`."""
+
+    INTERACTIVE = 1
+    NORMAL = 2
+    BULK = 3
+
+
+class AttemptEnd(StrEnum):
+    """Why an attempt at a submitted job ended. The values are what its record holds, the names those of the wire."""
+
+    FINISHED = "F"
+    WORKER_LOST = "W"
+    EVALUATOR_LOST = "E"
+    CANCELLED = "C"
+    EXPIRED = "X"
+    PUT_BACK = "P"

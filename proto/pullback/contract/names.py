@@ -59,6 +59,11 @@ def lane_key(device: str, priority: str = INTERACTIVE) -> str:
     return f"{PREFIX}lane:{device}:{priority}"
 
 
+def device_of(lane: str) -> str:
+    """Gives the device class of a lane."""
+    return lane.removeprefix(f"{PREFIX}lane:").partition(":")[0]
+
+
 def job_key(job_id: str) -> str:
     """Names the Redis string that is a job's record."""
     return f"{PREFIX}job:{job_id}"
@@ -104,6 +109,42 @@ QUARANTINE_NEWS = f"{PREFIX}quarantine:news"
 def crashes_key(tag: bytes) -> str:
     """Names the Redis string that counts a program's crashes."""
     return f"{PREFIX}crashes:{tag.hex()}"
+
+
+#: Submitted jobs: what the scripts of `pullback.broker.submitted` name keys by. A job's address is its tenant's tag in
+#: hex, a slash, and its id; what is of one tenant ends with the tag, and what is of one device class with the class.
+RECORDS = f"{PREFIX}submitted:"
+EVALUATIONS = f"{PREFIX}evaluation:"
+OUTCOMES = f"{PREFIX}outcome:"
+INDEXES = f"{PREFIX}jobs:"
+EVENTS = f"{PREFIX}events:"
+REUSE = f"{PREFIX}reuse:"
+SHELVES = f"{PREFIX}shelf:"
+SHARES = f"{PREFIX}shares:"
+SPENT = f"{PREFIX}spent:"
+HABITS = f"{PREFIX}habits:"
+ALARMS = f"{PREFIX}alarms:"
+HOLDERS = f"{PREFIX}holders:"
+HELD = f"{PREFIX}held:"
+
+#: The Redis string that holds the last sequence number of a submitted job.
+SEQUENCE = f"{PREFIX}sequence"
+
+#: The sorted set of the tenants with events, scored by when they had the last.
+EVENTFUL = f"{PREFIX}eventful"
+
+#: The Redis channel on which gateways hear whose jobs changed: a message is the tenant's tag.
+EVENTS_CHANNEL = f"{PREFIX}events"
+
+
+def shares_key(device: str) -> str:
+    """Names the sorted set of the tenants with jobs on a device class's shelves; there is none where none waits."""
+    return f"{SHARES}{device}"
+
+
+def holders_key(device: str) -> str:
+    """Names the set of the drains of a device class that hold submitted jobs."""
+    return f"{HOLDERS}{device}"
 
 
 #: The Redis string that names the gateway whose sweeper works at the moment.

@@ -30,6 +30,7 @@ from pullback.contract.names import (
     drains_key,
     evaluation_key,
     given_up_key,
+    holders_key,
     job_key,
     lane_key,
     nodes_key,
@@ -61,7 +62,14 @@ CROWD_SECONDS = 0.008
 
 _CLASSES = tuple(DEVICE_CLASSES.values())
 _CLASS_KEYS = [
-    key for device in _CLASSES for key in (nodes_key(device), lane_key(device), drains_key(lane_key(device)))
+    key
+    for device in _CLASSES
+    for key in (
+        nodes_key(device),
+        lane_key(device),
+        drains_key(lane_key(device)),
+        holders_key(device),
+    )
 ]
 
 

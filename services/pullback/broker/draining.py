@@ -4,7 +4,8 @@ Strategy: a drain is a consumer of the lane's group under a name that is used on
 is in the group's pending list under that name; when the name is no longer among the lane's living drains, the
 sweeper puts those entries back. So nothing here needs to be undone when the process dies.
 
-An entry holds several jobs. It is taken whole, and taken off the lane with the last of its jobs.
+An entry holds several jobs. It is taken whole, and taken off the lane with the last of its jobs. An entry without jobs
+says that submitted ones wait on the shelves; a drain looks there when it has no waited ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from pullback.broker.jobs import taken_jobs
 from pullback.broker.pipe import Script
 from pullback.broker.tuning import DRAIN_LIFE_MS, ENTRY_JOBS, INLINE_OUTCOME_BYTES, WAKE_LIFE_MS
 from pullback.contract.lifecycle import State
-from pullback.contract.names import GROUP, drains_key, evaluation_key, given_up_key, job_key, results_key
+from pullback.contract.names import (
+    GROUP,
+    device_of,
+    drains_key,
+    evaluation_key,
+    given_up_key,
+    job_key,
+    results_key,
+    shares_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +61,9 @@ class LaneDrain:
         self.lane = lane
         self.name = name
         self._unsure = False
+        #: Whether submitted jobs waited for a drain of this device at the last take.
+        self.backlog = False
+        self._shares = shares_key(device_of(lane))
         self._jobs_per_entry = float(ENTRY_JOBS)
         # Jobs of each entry that are not finished, by id.
         self._open: dict[bytes, set[str]] = {}
@@ -65,7 +78,7 @@ class LaneDrain:
         self._redis.run(self._join, [self.lane, drains_key(self.lane)], [GROUP, self.name, DRAIN_LIFE_MS])
 
     def take(self, count: int, block_ms: int, finish: Sequence[FinishedJob] = ()) -> list[TakenJob]:
-        """Takes about `count` jobs; waits up to `block_ms` for the first.
+        """Takes about `count` jobs; waits up to `block_ms` for the first, and notes the `backlog`.
 
         They come in entries, so they may be some more or fewer; where few are wanted, they are not more.
 
@@ -74,7 +87,7 @@ class LaneDrain:
 
         Args:
             count: how many are wanted.
-            block_ms: how long to wait.
+            block_ms: how long to wait; 0 for not at all.
             finish: jobs to finish before, on the same way to Redis.
         """
         if self._unsure:
@@ -94,17 +107,19 @@ class LaneDrain:
 
     def _read(self, count: int, block_ms: int, after: str, finish: Sequence[FinishedJob]) -> list[TakenJob]:
         entries = max(1, min(round(count / self._jobs_per_entry), ENTRIES_AT_ONCE))
+        block = ("BLOCK", block_ms) if block_ms else ()
         commands: list[tuple[Any, ...]] = [
             (
-                "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", entries, "BLOCK", block_ms,
+                "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", entries, *block,
                 "STREAMS", self.lane, after,
             ),
             ("EXISTS", self._given_up),
+            ("EXISTS", self._shares),
         ]  # fmt: skip
         ending = self._ending(finish) if finish else None
         if ending:
             commands.insert(0, ("EVALSHA", self._finish.digest, *ending))
-        *finished, reply, given_up = self._redis.calls(*commands)
+        *finished, reply, given_up, backlog = self._redis.calls(*commands)
         if ending:
             self._check_finished(finished[0], ending)
             self._settle(finish)
@@ -114,8 +129,18 @@ class LaneDrain:
             return []
         if isinstance(reply, Exception):
             raise reply
-        taken = [taken_jobs(entry, fields) for _, found in reply or () for entry, fields in found if fields]
+        self.backlog = backlog == 1
+        entries_read = [entry for _, found in reply or () for entry in found]
+        taken = [taken_jobs(entry, fields) for entry, fields in entries_read if fields]
+        if not all(taken):
+            self._let_go_of_empty(entries_read)
+            taken = [jobs for jobs in taken if jobs]
         return self._keep(taken, count, look=given_up != 0)
+
+    def _let_go_of_empty(self, entries: Sequence[Any]) -> None:
+        """Takes the entries without jobs off the lane, which have done what they are for."""
+        empty = [entry for entry, fields in entries if fields and not taken_jobs(entry, fields)]
+        self._redis.run(self._finish, [self.lane], _head(empty))
 
     def _check_finished(self, reply: Any, ending: list[Any]) -> None:
         if isinstance(reply, NoScriptError):
@@ -214,7 +239,7 @@ class LaneDrain:
         """
         reply = self._redis.run(
             self._leave,
-            [self.lane, drains_key(self.lane)],
+            [self.lane, drains_key(self.lane), self._shares],
             [GROUP, self.name, "1" if in_any_case else "0", WAKE_LIFE_MS],
         )
         return str(reply.decode())

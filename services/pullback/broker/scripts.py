@@ -15,6 +15,14 @@ SHARE = "share"
 SWEEP = "sweep"
 CRASH = "crash"
 QUARANTINE = "quarantine"
+CREATE = "create"
+TAKE = "take"
+SETTLE = "settle"
+PUT_BACK = "put_back"
+NEXT_ATTEMPT = "next_attempt"
+CANCEL = "cancel"
+DELETE = "delete"
+UPKEEP = "upkeep"
 
 _INCLUDE = re.compile(r"^-- include (\w+)\.lua$", re.MULTILINE)
 
@@ -27,7 +35,10 @@ def _read(name: str) -> str:
 # Read when the process starts: one that read them later could run with the scripts of a release that replaced its own.
 _SOURCES = {
     name: _read(name)
-    for name in (ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP, CRASH, QUARANTINE)
+    for name in (
+        *(ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP, CRASH, QUARANTINE),
+        *(CREATE, TAKE, SETTLE, PUT_BACK, NEXT_ATTEMPT, CANCEL, DELETE, UPKEEP),
+    )
 }
 
 

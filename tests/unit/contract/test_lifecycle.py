@@ -11,6 +11,7 @@ from pullback.contract.lifecycle import TERMINAL, TRANSITIONS, Event, IllegalTra
 EXPECTED = {
     Event.TAKE: "R.....",
     Event.LOSE: ".Q....",
+    Event.REUSE: "S.....",
     Event.SUCCEED: ".S....",
     Event.FAIL: ".F....",
     Event.CANCEL: "CC....",

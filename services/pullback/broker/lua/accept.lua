@@ -3,15 +3,17 @@
 -- A request id that is known already is never queued again: its caller joins those who wait, or is given the outcome.
 -- Nothing is written before the first job that is accepted, so a full Redis refuses the call without a trace.
 --
--- KEYS, three for each device class, in the order in which an evaluation without a wish takes them:
---   3c+1  nodes   sorted set; worker slots that are alive, scored by the ms at which each counts as dead
---   3c+2  lane    stream; queued jobs, some in each entry; made here with its consumer group; lives for ever, and is
+-- KEYS, four for each device class, in the order in which an evaluation without a wish takes them:
+--   4c+1  nodes   sorted set; worker slots that are alive, scored by the ms at which each counts as dead
+--   4c+2  lane    stream; queued jobs, some in each entry; made here with its consumer group; lives for ever, and is
 --                 empty when all is done. An entry's fields, in order: attempt (from 1), accepted (ms), jobs: packed,
 --                 one after the other, each
 --                   length of id (2 bytes), time limit in ms (8), length of evaluation (4), life of the record in ms
 --                   (8), number of the class that is wished for, from 1, or 0 (1): little-endian; digest (16), tag of
 --                   the tenant (8), id, serialised Evaluation. A long evaluation is left out, and its length is 0.
---   3c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
+--                 An entry without jobs rouses a drain that waits here, for jobs elsewhere (rousing.lua).
+--   4c+3  drains  sorted set; drains of the lane, and wake-ups under way ("wake:..."), scored by the ms of their death
+--   4c+4  holders set; drains that hold submitted jobs (submitted.lua)
 -- KEYS, one for each job, after those:
 --   job         string; the job's record; lives for the job's time limit plus the retention. A letter for the state
 --               (contract/lifecycle.py), 16 bytes of digest, by which a repeated request is told from another one, then
@@ -33,7 +35,7 @@ local most_jobs, most_bytes, evaluations = tonumber(ARGV[5]), tonumber(ARGV[6]),
 local FIXED = 7
 local DIGEST = 24
 local ID = DIGEST + 16 + 8
-local count = #KEYS - 3 * classes
+local count = #KEYS - 4 * classes
 
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -42,7 +44,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local slots = {}
 local function live_slots(c)
   if not slots[c] then
-    slots[c] = call('ZCOUNT', KEYS[3 * c + 1], '(' .. now, '+inf')
+    slots[c] = call('ZCOUNT', KEYS[4 * c + 1], '(' .. now, '+inf')
   end
   return slots[c]
 end
@@ -72,11 +74,11 @@ local digests, lives, longs = {}, {}, {}
 local touched = {}
 
 local function enqueue(c)
-  local lane = KEYS[3 * c + 2]
+  local lane = KEYS[4 * c + 2]
   local entry = append(lane, 'attempt', 1, 'accepted', now, 'jobs', table.concat(packed[c]))
   local rest = gateway .. '\n' .. lane .. '\n' .. entry
   for _, i in ipairs(numbers[c]) do
-    call('SET', KEYS[3 * classes + i], 'Q' .. digests[i] .. rest, 'PX', lives[i])
+    call('SET', KEYS[4 * classes + i], 'Q' .. digests[i] .. rest, 'PX', lives[i])
     if longs[i] then
       -- A drain reads hundreds of jobs at once, so a long evaluation waits by itself until its turn comes.
       call('SET', evaluations .. sub(ARGV[FIXED + i], ID), ARGV[FIXED + count + longs[i]], 'PX', lives[i])
@@ -115,7 +117,7 @@ local fresh = {}
 local letters, outcomes = {}, {}
 local long = 0
 for i = 1, count do
-  local key, job = KEYS[3 * classes + i], ARGV[FIXED + i]
+  local key, job = KEYS[4 * classes + i], ARGV[FIXED + i]
   local _, _, length, life, wish = struct.unpack('<HI8I4I8B', job)
   local digest = sub(job, DIGEST, DIGEST + 15)
   digests[i], lives[i] = digest, life
@@ -152,11 +154,12 @@ end
 -- A drain is woken where every live one is busy and a worker slot is free. Those under way count as idle.
 local wake = {}
 for c in pairs(touched) do
-  local lane, drains = KEYS[3 * c + 2], KEYS[3 * c + 3]
+  local lane, drains = KEYS[4 * c + 2], KEYS[4 * c + 3]
   local live = call('ZCOUNT', drains, '(' .. now, '+inf')
   if live < live_slots(c) then
     local busy = call('XPENDING', lane, group)[4]
-    if live <= (busy and #busy or 0) then
+    -- A drain that has both kinds of jobs is counted twice: one too many is woken then, and leaves.
+    if live <= (busy and #busy or 0) + call('SCARD', KEYS[4 * c + 4]) then
       call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':' .. live)
       wake[#wake + 1] = lane
     end

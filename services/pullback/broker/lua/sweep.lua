@@ -1,20 +1,24 @@
 #!lua flags=allow-oom
 -- Puts the jobs of dead drains back on their lane, fails those that lost too many, and finds lanes that need a wake-up.
 --
--- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua.
+-- Submitted jobs are put back by upkeep.lua.
+--
+-- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua;
+--   5 holders (set), 6 shares (sorted set); see submitted.lua.
 --   Written too, by names that the entries hold: job records and long evaluations (strings), and results:<gateway>
 --   (channel; see finish.lua).
 -- ARGV: group, prefix of job records, prefix of long evaluations, prefix of results channels, most attempts, outcome of a
---   job that had them all, life of a wake-up in ms, life of the lock in ms, the sweeper's name.
+--   job that had them all, life of a wake-up in ms, life of the lock in ms, the sweeper's name, lives of a drain and of a
+--   worker slot in ms.
 --
 -- Returns {jobs put back or failed, 1 where the lane must be woken, else 0}; {-1, 0} where another sweeper has the lock.
 
 -- include jobs.lua
 
-local lane, drains, nodes, lock = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local lane, drains, nodes, lock, holders, shares = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local group, records, evaluations, results = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most, lost, wake_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local lock_life, sweeper = ARGV[8], ARGV[9]
+local lock_life, sweeper, drain_life, slot_life = ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
 local ENTRIES_AT_ONCE = 100
 
 local clock = redis.call('TIME')
@@ -62,19 +66,26 @@ local function sweep(consumer)
   return count
 end
 
+-- Nobody is given more life than this at once. What lives longer was written before the clock was set back, and would be
+-- among the living long after its death.
+local function clamp(set, life)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, '(' .. now + life, '+inf')) do
+    redis.call('ZADD', set, now + life, member)
+  end
+end
+
 local holder = redis.call('GET', lock)
 if holder and holder ~= sweeper then
   return { -1, 0 }
 end
 redis.call('SET', lock, sweeper, 'PX', lock_life)
-if redis.call('EXISTS', lane) == 0 then
-  return { 0, 0 }
-end
-
 redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
-local swept, busy = 0, 0
-for _, about in ipairs(redis.call('XINFO', 'CONSUMERS', lane, group)) do
+clamp(drains, math.max(drain_life, wake_life))
+clamp(nodes, slot_life)
+local there = redis.call('EXISTS', lane) == 1
+local swept, busy = 0, redis.call('SCARD', holders)
+for _, about in ipairs(there and redis.call('XINFO', 'CONSUMERS', lane, group) or {}) do
   -- Each is a list of names and values: name, pending, ...
   local name, pending = about[2], about[4]
   if not redis.call('ZSCORE', drains, name) then
@@ -85,7 +96,10 @@ for _, about in ipairs(redis.call('XINFO', 'CONSUMERS', lane, group)) do
 end
 
 -- Work that no idle drain will read, and a slot that is free: a drain died, or a wake-up was lost on its way.
-local waiting = redis.call('XLEN', lane) - redis.call('XPENDING', lane, group)[1]
+local waiting = redis.call('EXISTS', shares)
+if there then
+  waiting = waiting + redis.call('XLEN', lane) - redis.call('XPENDING', lane, group)[1]
+end
 local live = redis.call('ZCARD', drains)
 if waiting > 0 and live < redis.call('ZCARD', nodes) and live <= busy then
   redis.call('ZADD', drains, now + wake_life, 'wake:' .. now .. ':sweep')
