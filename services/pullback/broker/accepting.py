@@ -261,7 +261,7 @@ def _read(job: NewJob, letter: int, known: Iterator[bytes]) -> Answer:
             return Known(next(known))
         case "C":
             return RequestIdReused(
-                f"{job.job_id!r} was used before, with another evaluation; choose another id",
+                "was used before, with another evaluation; choose another id",
                 field="request_id",
             )
         case "U":

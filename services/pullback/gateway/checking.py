@@ -82,7 +82,7 @@ class Checker:
             check_tensor(f'cotangents["{shown(name)}"]', tensor, self._limits)
             size += len(tensor.data)
         if size > self._limits.input_bytes:
-            raise _too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
+            raise too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
         if evaluation.dry_run:
             raise InvalidArgument("is the service's own; ask CheckProgram for estimates", field="dry_run")
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
@@ -103,7 +103,7 @@ class Checker:
                 raise InvalidArgument(fault, field=f'input_specs["{shown(name)}"]')
             size += check_spec(f'input_specs["{name}"]', tensor, self._limits)
         if size > self._limits.input_bytes:
-            raise _too_much("input_specs", "bytes", size, self._limits.input_bytes, "input_bytes")
+            raise too_much("input_specs", "bytes", size, self._limits.input_bytes, "input_bytes")
 
     def takes_long(self, evaluation: evaluation_pb2.Evaluation) -> bool:
         """Tells whether a check is to be made in a thread: of a program that may be long and has no verdict yet."""
@@ -135,7 +135,7 @@ class Checker:
         """Checks how much there is of everything, before any of it is looked at or remembered."""
         limits = self._limits
         if len(evaluation.program) > limits.program_bytes:
-            raise _too_much(
+            raise too_much(
                 "program", "characters", len(evaluation.program), limits.program_bytes, "program_bytes"
             )
         check_names_alone("inputs", evaluation.inputs, limits.inputs, limits)
@@ -161,7 +161,7 @@ def check_names_alone(field: str, names: Collection[str], most: int, limits: Lim
         InvalidArgument: one is too long.
     """
     if len(names) > most:
-        raise _too_much(field, "names", len(names), most, _LIMITS_ON_NAMES[field])
+        raise too_much(field, "names", len(names), most, _LIMITS_ON_NAMES[field])
     for name in names:
         if len(name) > limits.name_chars:
             raise InvalidArgument(
@@ -240,7 +240,8 @@ def shown(text: str, most: int = 60) -> str:
     return plain if len(plain) <= most else plain[:most] + "..."
 
 
-def _too_much(field: str, what: str, found: int, limit: int, name: str = "") -> LimitExceeded:
+def too_much(field: str, what: str, found: int, limit: int, name: str = "") -> LimitExceeded:
+    """Makes the error for more than a limit allows; `name` is the limit's in `Limits`, where it can be set."""
     return LimitExceeded(
         f"{found:,} {what}, but the limit is {limit:,}",
         field=field,
@@ -255,4 +256,4 @@ def limit_on_requests(requests: Sequence[object], most: int) -> None:
         LimitExceeded: too many.
     """
     if len(requests) > most:
-        raise _too_much("requests", "evaluations in one message", len(requests), most)
+        raise too_much("requests", "evaluations in one message", len(requests), most)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.errors import PullbackError
 from pullback.contract.status import to_status
+from pullback.gateway.wire import varint
 from pullback.v1 import gradient_pb2 as pb
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ MOST_READY_BYTES = 64 * 2**20
 
 # Tag of field 1 with a length: `EvaluateStreamResponse.outcomes` as well as `EvaluateOutcome.request_id`.
 _FIRST_FIELD = bytes([1 << 3 | 2])
-
-_BYTES = tuple(bytes([number]) for number in range(256))
 
 
 class OutcomeStream:
@@ -108,12 +107,5 @@ def _entry(request_id: bytes, outcome: bytes) -> tuple[bytes, ...]:
 
     A message is the concatenation of its fields in any order, so the id is put in front and nothing needs to be parsed.
     """
-    head = _FIRST_FIELD + _varint(len(request_id))
-    return _FIRST_FIELD, _varint(len(head) + len(request_id) + len(outcome)), head, request_id, outcome
-
-
-def _varint(number: int) -> bytes:
-    """Encodes a length as protobuf does: seven bits a byte, the lowest first, all but the last marked."""
-    if number < 0x80:
-        return _BYTES[number]
-    return _BYTES[number & 0x7F | 0x80] + _varint(number >> 7)
+    head = _FIRST_FIELD + varint(len(request_id))
+    return _FIRST_FIELD, varint(len(head) + len(request_id) + len(outcome)), head, request_id, outcome

@@ -27,9 +27,11 @@ from pullback.broker import (
 )
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import MAX_MESSAGE_BYTES
+from pullback.gateway.checking import Checker
 from pullback.gateway.desk import Desk
 from pullback.gateway.handlers import SERVICE, handlers
 from pullback.gateway.servicer import GradientServicer
+from pullback.gateway.tenants import Tenants
 from pullback.gateway.waking import Waker
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         quarantine = Quarantine()
         reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting, news=quarantine.heard)
         server = grpc.aio.server(options=_options(settings))
-        servicer = GradientServicer(desk, quarantine, settings, settings.limits)
+        checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
+        servicer = GradientServicer(desk, quarantine, settings, checker, tenants)
         server.add_generic_rpc_handlers((handlers(servicer),))
         checks = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)

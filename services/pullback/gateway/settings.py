@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pullback.contract.limits import Limits
 from pullback.contract.settings import ENV_PREFIX, Listen, RedisUrl
+
+_KEY = re.compile(r"[a-z0-9_.\-]+", re.ASCII)
+
+
+def _metadata_key(key: str) -> str:
+    if key and not _KEY.fullmatch(key):
+        raise ValueError("write a key of gRPC metadata, of characters from a-z 0-9 _ . -")
+    if key.endswith("-bin"):
+        raise ValueError("keys that end with -bin hold bytes; the tenant's key must hold text")
+    return key
+
+
+#: A key of a call's metadata, or nothing.
+MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 
 
 class GatewaySettings(BaseSettings):
@@ -37,6 +54,11 @@ class GatewaySettings(BaseSettings):
     )
     max_in_flight: int = Field(
         100_000, gt=0, description="evaluations that callers of this gateway may wait for"
+    )
+    tenant_header: MetadataKey = Field(
+        "",
+        description="key of the metadata in which a trusted proxy, and nobody else, names the tenant of a call; "
+        "empty: all callers are one tenant",
     )
     stop_grace_seconds: float = Field(
         10.0, ge=0, description="how long a stop waits for evaluations in flight"

@@ -4,14 +4,13 @@ import os
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
 
 from pullback.cli.settings import DEFAULT_LISTEN
 from pullback.contract.limits import Limits
 from pullback.gateway.settings import GatewaySettings
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def _run(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -42,6 +41,16 @@ def test_a_wrong_limit_is_explained_by_its_variable() -> None:
     assert process.stderr == "PULLBACK_LIMITS_WORK: Input should be greater than 0\n"
     process = _run(PULLBACK_LIMITS_WROK="5")
     assert process.stderr == "PULLBACK_LIMITS_WROK: Extra inputs are not permitted\n"
+
+
+def test_a_tenants_header_is_a_key_of_metadata() -> None:
+    """One of capitals, or of bytes, could never be found."""
+    for key in ("X-Tenant", "tenant-bin!", "x tenant"):
+        with pytest.raises(ValidationError):
+            GatewaySettings(tenant_header=key)
+    with pytest.raises(ValidationError, match="hold text"):
+        GatewaySettings(tenant_header="tenant-bin")
+    assert GatewaySettings(tenant_header="x-tenant").tenant_header == "x-tenant"
 
 
 def test_a_wrong_setting_is_explained_in_one_line() -> None:
