@@ -79,6 +79,32 @@ def test_each_death_has_its_error(
     assert isinstance(error_of(outcome), expected)
 
 
+@pytest.mark.parametrize(
+    ("exitcode", "most_deaths", "event"),
+    [
+        (None, 5, Event.LOSE),
+        (-signal.SIGKILL, 5, Event.LOSE),
+        (-signal.SIGSEGV, 5, Event.FAIL),
+        (None, 2, Event.FAIL),
+    ],
+)
+def test_a_jobs_owner_says_how_often_it_is_tried(
+    exitcode: int | None, most_deaths: int, event: Event
+) -> None:
+    """After its second death a job has more tries where it may have them, but not if it makes native code crash."""
+    world = World(crashes={"a": exitcode})  # type: ignore[dict-item]
+    job = world.job("a", deaths=1)._replace(most_deaths=most_deaths)
+    assert world.run([job])["a"].event is event
+
+
+def test_a_job_that_may_be_tried_once_fails_at_its_first_death() -> None:
+    """It is told why, and not that it may be tried again."""
+    world = World(crashes={"a": -SIGSEGV})
+    outcome = world.run([world.job("a")._replace(most_deaths=1)])["a"]
+    assert outcome.event is Event.FAIL
+    assert isinstance(error_of(outcome), KernelFault)
+
+
 def test_a_refused_call_raises_the_alarm(caplog: pytest.LogCaptureFixture) -> None:
     """A process that the filter ended is in the log, with the job that it ran."""
     world = World(crashes={"a": -signal.SIGSYS})

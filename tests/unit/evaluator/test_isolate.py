@@ -217,6 +217,41 @@ def test_a_waiting_job_that_is_cancelled_never_runs() -> None:
     assert world.connections == 1
 
 
+def test_a_job_that_was_cancelled_before_it_came_never_runs() -> None:
+    """What is said to be cancelled at first is told so, and its neighbours run without it."""
+    world = World()
+    with Isolator(world.connect, lambda: world.now) as isolator:
+        outcomes = collect(isolator.run([world.job(name) for name in "abc"], {"b", "of another run"}))
+    assert events(outcomes) == {"a": Event.SUCCEED, "b": Event.CANCEL, "c": Event.SUCCEED}
+    assert world.batches == [("a", "c")]
+
+
+def test_jobs_that_try_their_owners_patience_are_given_up() -> None:
+    """A batch that takes longer than it may has no outcomes, and nobody is run again to find out why."""
+    world = World(seconds={"b": 3.0})
+    begin = world.now
+    with Isolator(world.connect, lambda: world.now) as isolator:
+        assert list(isolator.run([world.job(name) for name in "abc"], patience=0.5)) == []
+    assert world.batches == [("a", "b", "c")]
+    assert world.now - begin == pytest.approx(0.5)
+
+
+def test_a_lone_job_is_never_given_up() -> None:
+    """With nobody beside it there is nothing to find out: it has the time until its deadline."""
+    world = World(seconds={"a": 50.0})
+    with Isolator(world.connect, lambda: world.now) as isolator:
+        outcomes = collect(isolator.run([world.job("a")], patience=0.5))
+    assert events(outcomes) == {"a": Event.SUCCEED}
+
+
+def test_the_neighbours_of_a_crash_are_run_while_there_is_patience() -> None:
+    """Quick ones have their outcomes although they had to run again, and what hangs is given up."""
+    world = World(seconds={"c": FOREVER}, crashes={"b": -SIGSEGV})
+    with Isolator(world.connect, lambda: world.now) as isolator:
+        outcomes = collect(isolator.run([world.job(name) for name in "abc"], patience=0.5))
+    assert events(outcomes) == {"a": Event.SUCCEED, "b": Event.LOSE}
+
+
 def test_a_job_with_an_outcome_cannot_be_cancelled() -> None:
     """Cancellation is refused for unknown jobs, for finished ones, and between runs."""
     world = World()

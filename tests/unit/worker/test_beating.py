@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pullback.worker import beating
-from pullback.worker.beating import Heart
+from pullback.worker.beating import Heart, Ward
 from pullback.worker.stopping import StopFlag
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ class FakeSlot:
         self.waits: Queue[str] = Queue()
         self.places: dict[str, Queue[str]] = {"one": Queue(), "two": Queue()}
         self.away = threading.Event()
+        self.is_leaving = False
 
     def beat(self, lane: str = "", drain: str = "", *, leaving: bool = False) -> int:
         """Counts a beat."""
-        assert not leaving
+        assert leaving == self.is_leaving
         if self.away.is_set():
             self.beats.put(("away", ""))
             raise RedisConnectionError
@@ -48,6 +49,11 @@ class FakeSlot:
     def rouse(self, drain: str) -> None:
         """Ends a wait with nothing."""
         self.places[drain].put("")
+
+
+def never() -> None:
+    """Is not to be called, for nothing stops."""
+    raise AssertionError
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def test_a_job_that_is_to_stop_is_stopped_between_two_beats(heart: Heart, slot: 
     """The heart waits for jobs to stop, and not for its next beat."""
     stopped: Queue[str] = Queue()
     heart.start()
-    heart.attend("lane", "one", stopped.put)
+    heart.attend(Ward("lane", "one", stopped.put, never))
     assert slot.waits.get() == "one"
     slot.places["one"].put("1-0/a")
     assert stopped.get() == "1-0/a"
@@ -89,20 +95,35 @@ def test_the_next_drain_is_listened_for_at_once(heart: Heart, slot: FakeSlot) ->
     """A heart that waits for jobs of one drain turns to the next as soon as that is there."""
     stopped: Queue[str] = Queue()
     heart.start()
-    heart.attend("lane", "one", stopped.put)
+    heart.attend(Ward("lane", "one", stopped.put, never))
     assert slot.waits.get() == "one"
     heart.dismiss()
-    heart.attend("lane", "two", stopped.put)
+    heart.attend(Ward("lane", "two", stopped.put, never))
     while slot.waits.get() != "two":
         pass
     slot.places["two"].put("2-0/a")
     assert stopped.get() == "2-0/a"
 
 
+@pytest.mark.usefixtures("rare_beats")
+def test_a_drain_is_told_that_its_worker_stops(slot: FakeSlot) -> None:
+    """Once the worker leaves, what can be done another time is interrupted at the next beat."""
+    leaving = StopFlag()
+    leaving.set()
+    told = threading.Event()
+    slot.is_leaving = True
+    heart = Heart(slot, leaving, lambda: None, lambda: None)  # type: ignore[arg-type]  # what is needed of a slot
+    heart.attend(Ward("lane", "one", lambda _: None, told.set))
+    heart.start()
+    told.wait()
+    heart.stop()
+    assert slot.beats.get() == ("lane", "one")
+
+
 def test_beats_go_on_while_it_listens(heart: Heart, slot: FakeSlot, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drain without anything to stop is beaten for again and again."""
     monkeypatch.setattr(beating, "BEAT_SECONDS", 0.05)
-    heart.attend("lane", "one", lambda _: None)
+    heart.attend(Ward("lane", "one", lambda _: None, never))
     heart.start()
     assert [slot.beats.get() for _ in range(3)] == [("lane", "one")] * 3
 
@@ -113,7 +134,7 @@ def test_it_beats_again_when_redis_is_back(
     """Beats that fail are followed by others."""
     monkeypatch.setattr(beating, "BEAT_SECONDS", 0.05)
     slot.away.set()
-    heart.attend("lane", "one", lambda _: None)
+    heart.attend(Ward("lane", "one", lambda _: None, never))
     heart.start()
     assert [slot.beats.get() for _ in range(2)] == [("away", "")] * 2
     slot.away.clear()

@@ -29,7 +29,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def hand(world: World) -> Hand[Taken]:
+def hand(world: World) -> Hand:
     """A hand that runs what it holds in that world."""
     return Hand(Isolator(world.connect, lambda: world.now), Quarantine())
 
@@ -44,7 +44,7 @@ def jobs(world: World, count: int) -> Sequence[Job]:
     return [world.job(str(number)) for number in range(count)]
 
 
-def test_a_job_that_was_to_stop_before_it_was_in_hand_never_runs(hand: Hand[Taken], world: World) -> None:
+def test_a_job_that_was_to_stop_before_it_was_in_hand_never_runs(hand: Hand, world: World) -> None:
     """Word of a cancellation may come sooner than the job that it is about."""
     hand.cancel("1-0/b")
     assert list(hand.hold([Taken("1-0/a"), Taken("1-0/b")])) == ["0", "1"]
@@ -53,7 +53,7 @@ def test_a_job_that_was_to_stop_before_it_was_in_hand_never_runs(hand: Hand[Take
     assert world.batches == [("0",)]
 
 
-def test_a_job_that_is_to_stop_before_its_turn_never_runs(hand: Hand[Taken], world: World) -> None:
+def test_a_job_that_is_to_stop_before_its_turn_never_runs(hand: Hand, world: World) -> None:
     """What is in hand and runs later, by itself, is not forgotten."""
     hand.hold([Taken("1-0/a"), Taken("1-0/b")])
     first, second = jobs(world, 2)
@@ -62,7 +62,7 @@ def test_a_job_that_is_to_stop_before_its_turn_never_runs(hand: Hand[Taken], wor
     assert events(collect(hand.run([second], never))) == {"1": Event.CANCEL}
 
 
-def test_a_running_job_is_stopped(hand: Hand[Taken], world: World) -> None:
+def test_a_running_job_is_stopped(hand: Hand, world: World) -> None:
     """Its evaluator is killed, and its neighbours run again."""
     hand.hold([Taken("1-0/a"), Taken("1-0/b")])
     world.seconds["1"] = FOREVER
@@ -71,7 +71,7 @@ def test_a_running_job_is_stopped(hand: Hand[Taken], world: World) -> None:
     assert events(outcomes) == {"0": Event.SUCCEED, "1": Event.CANCEL}
 
 
-def test_the_same_job_in_another_place_runs_on(hand: Hand[Taken], world: World) -> None:
+def test_the_same_job_in_another_place_runs_on(hand: Hand, world: World) -> None:
     """A cancellation is of one place: what was asked for again under the same id is not stopped by it."""
     hand.hold([Taken("1-0/a"), Taken("2-0/a")])
     world.on_start = lambda _: hand.cancel("1-0/a")
@@ -79,7 +79,7 @@ def test_the_same_job_in_another_place_runs_on(hand: Hand[Taken], world: World) 
     assert events(outcomes) == {"0": Event.CANCEL, "1": Event.SUCCEED}
 
 
-def test_word_that_came_too_late_is_forgotten(hand: Hand[Taken], world: World) -> None:
+def test_word_that_came_too_late_is_forgotten(hand: Hand, world: World) -> None:
     """A place that was not in hand at the next take is none that will be."""
     hand.cancel("1-0/a")
     hand.hold([Taken("2-0/b")])
@@ -87,7 +87,7 @@ def test_word_that_came_too_late_is_forgotten(hand: Hand[Taken], world: World) -
     assert events(collect(hand.run(jobs(world, 1), never))) == {"0": Event.SUCCEED}
 
 
-def test_a_job_that_lost_its_evaluator_runs_as_its_owner_says(hand: Hand[Taken], world: World) -> None:
+def test_a_job_that_lost_its_evaluator_runs_as_its_owner_says(hand: Hand, world: World) -> None:
     """Whoever holds it decides with what it goes on, or that it does not."""
     hand.hold([Taken("1-0/a"), Taken("1-0/b")])
     world.crashes = {"0": -SIGSEGV, "1": -SIGSEGV}
@@ -104,7 +104,7 @@ def test_a_program_in_quarantine_is_refused(world: World) -> None:
     """It fails without having run, and its neighbours run."""
     quarantine = Quarantine()
     quarantine.add(program_tag(b"", "y = x"), 300)
-    hand: Hand[Taken] = Hand(Isolator(world.connect, lambda: world.now), quarantine)
+    hand = Hand(Isolator(world.connect, lambda: world.now), quarantine)
     hand.hold([Taken("1-0/a"), Taken("1-0/b")])
     bad = world.job("0")._replace(evaluation=evaluation_pb2.Evaluation(program="y = x").SerializeToString())
     assert events(collect(hand.run([bad, world.job("1")], never))) == {"0": Event.FAIL, "1": Event.SUCCEED}

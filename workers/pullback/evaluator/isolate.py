@@ -12,6 +12,8 @@ by taking too long, has a culprit that nobody knows, so its jobs run again one b
    where that is one too many for the program, the job fails at once.
 4. A job that finds no memory in a batch may have none because of the others, so it runs again alone.
 5. A cancelled job takes its evaluator along. That is nobody's fault, so the rest run again as a batch.
+6. Whoever can have jobs run later says for how long they may run together. Several that take longer are given up,
+   without outcomes: fewer of them at once cost less than to find out who it was.
 
 Who may be in one batch, and in one evaluator, is `Supply`'s business.
 
@@ -84,13 +86,16 @@ class Isolator:
         self._running: set[str] = set()
         self._cancelled: set[str] = set()
 
-    def run(self, jobs: Sequence[Job], cancelled: Collection[str] = ()) -> Iterator[list[Outcome]]:
-        """Runs jobs, and yields outcomes as soon as they are known: exactly one for each job.
+    def run(
+        self, jobs: Sequence[Job], cancelled: Collection[str] = (), *, patience: float = math.inf
+    ) -> Iterator[list[Outcome]]:
+        """Runs jobs, and yields outcomes as soon as they are known: exactly one for each job that is not given up.
 
         Args:
             jobs: jobs with different ids.
             cancelled: ids of those that are not to run. Looked at once, when `cancel` knows of the jobs: whoever adds
                 to it first, and then calls `cancel`, stops a job at whatever moment.
+            patience: seconds after which jobs are given up, where there are several.
 
         Raises:
             EvaluatorUnavailable: no evaluator can be had. The jobs without an outcome were not harmed.
@@ -98,6 +103,7 @@ class Isolator:
         with self._lock:
             self._open = {job.id for job in jobs}
             self._cancelled = self._open.intersection(cancelled)
+        until = self._now() + patience if len(jobs) > 1 else math.inf
         try:
             suspects: list[Job] = []
             for company in self._supply.companies(jobs):
@@ -106,8 +112,8 @@ class Isolator:
                     continue
                 suspects += [job for job in company if job.deaths]
                 for batch in _split(job for job in company if not job.deaths):
-                    yield from self._run_together(batch, suspects)
-            yield from self._run_alone(suspects)
+                    yield from self._run_together(batch, suspects, until)
+            yield from self._run_alone(suspects, until)
         finally:
             with self._lock:
                 self._open.clear()
@@ -138,7 +144,7 @@ class Isolator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run_together(self, batch: list[Job], suspects: list[Job]) -> Iterator[list[Outcome]]:
+    def _run_together(self, batch: list[Job], suspects: list[Job], until: float) -> Iterator[list[Outcome]]:
         while len(batch) > 1:
             refused = self._refuse(batch)
             if refused:
@@ -146,10 +152,9 @@ class Isolator:
                 batch = self._still_open(batch)
                 continue
             first_deadline = min(job.deadline_ms for job in batch)
+            seconds = max(BATCH_SHARE * self._seconds_until(first_deadline), SLICE_SECONDS)
             try:
-                outcomes = self._evaluate(
-                    batch, max(BATCH_SHARE * self._seconds_until(first_deadline), SLICE_SECONDS)
-                )
+                outcomes = self._evaluate(batch, min(seconds, max(until - self._now(), 0.0)))
             except (EvaluatorDied, EvaluatorTimedOut):
                 if self._has_cancelled(batch):
                     continue
@@ -160,14 +165,17 @@ class Isolator:
             break
         suspects += batch
 
-    def _run_alone(self, suspects: list[Job]) -> Iterator[list[Outcome]]:
+    def _run_alone(self, suspects: list[Job], until: float) -> Iterator[list[Outcome]]:
         seconds = FIRST_SLICE_SECONDS
         while suspects:
             suspects.sort(key=lambda job: job.deadline_ms)
             slow: list[Job] = []
             for place, job in enumerate(suspects, start=1):
                 is_last = place == len(suspects) and not slow
-                outcome = self._run_one(job, math.inf if is_last else seconds)
+                patience = until - self._now()
+                if patience <= 0:
+                    return
+                outcome = self._run_one(job, patience if is_last else min(seconds, patience))
                 if outcome is None:
                     slow.append(job)
                 else:

@@ -10,6 +10,9 @@ from pullback.v1 import gradient_pb2
 if TYPE_CHECKING:
     from pullback.contract.lifecycle import Event
 
+#: With so many deaths a job is not tried again, where its owner does not say otherwise.
+MAX_DEATHS = 2
+
 
 class Job(NamedTuple):
     """A job as an evaluator needs to know it.
@@ -20,6 +23,7 @@ class Job(NamedTuple):
         accept_ms: when it was accepted, in milliseconds since the epoch.
         deadline_ms: when it must be finished, in milliseconds since the epoch.
         deaths: how many evaluators died while this job ran alone in them.
+        most_deaths: with how many it is not tried again.
         tenant: the tag of whose it is.
     """
 
@@ -29,6 +33,7 @@ class Job(NamedTuple):
     deadline_ms: int
     deaths: int = 0
     tenant: bytes = b""
+    most_deaths: int = MAX_DEATHS
 
 
 class Outcome(NamedTuple):
@@ -36,7 +41,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         job_id: the job's `Job.id`.
-        event: SUCCEED, FAIL, CANCEL, EXPIRE; or LOSE: it killed its evaluator, and may be tried once more.
+        event: SUCCEED, FAIL, CANCEL, EXPIRE; or LOSE: it lost its evaluator, and may be tried again.
         message: a serialised `pullback.v1.EvaluateOutcome` without a request id; empty for LOSE.
     """
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A job that died alone so many times is not tried again.
-MAX_DEATHS = 2
+# A program that made native code crash so many times is not tried again, whatever its owner says.
+MAX_CRASHES = 2
 
 # What native code ends with when it goes wrong.
 _CRASHES = frozenset(
@@ -60,15 +60,16 @@ def died(job: Job, death: EvaluatorDied, *, again: bool = True) -> Outcome:
         )
     if death.exitcode == -signal.SIGXCPU:
         return expired(job)
-    if again and job.deaths + 1 < MAX_DEATHS:
+    most = min(job.most_deaths, MAX_CRASHES) if _is_crash(death) else job.most_deaths
+    if again and job.deaths + 1 < most:
         return Outcome(job.id, Event.LOSE, b"")
-    return _failure(job, Event.FAIL, _cause(death))
+    return _failure(job, Event.FAIL, _cause(death, job.deaths + 1))
 
 
 def crash_weight(death: EvaluatorDied) -> int:
     """Tells how much a death counts against its program: native code that went wrong as one, an attack as two."""
     if death.exitcode == -signal.SIGSYS:
-        return MAX_DEATHS
+        return MAX_CRASHES
     return int(_is_crash(death))
 
 
@@ -88,7 +89,7 @@ def _ran_out(death: EvaluatorDied) -> bool:
     )
 
 
-def _cause(death: EvaluatorDied) -> PullbackError:
+def _cause(death: EvaluatorDied, deaths: int) -> PullbackError:
     if _ran_out(death):
         return LimitExceeded(
             "the evaluation needs more memory than there is",
@@ -98,4 +99,4 @@ def _cause(death: EvaluatorDied) -> PullbackError:
         return KernelFault(
             "the program makes a numerical kernel crash; this is most often due to an extreme argument"
         )
-    return WorkerLost(f"the evaluation lost its process {MAX_DEATHS} times")
+    return WorkerLost(f"the evaluation lost its process {deaths} {'time' if deaths == 1 else 'times'}")

@@ -58,7 +58,7 @@ def main(evaluator: Sequence[str] = EVALUATOR) -> int:
         template.start()
         # A device that does not work is to be known now, not at the first job.
         with Evaluator.connect(template.address) as first:
-            protections = first.protections
+            engine, protections = first.engine, first.protections
     except EvaluatorUnavailable as error:
         template.stop()
         return _refuse(f"the device {settings.compute_device} cannot be used: {error}")
@@ -67,16 +67,16 @@ def main(evaluator: Sequence[str] = EVALUATOR) -> int:
         template.stop()
         return _refuse("PULLBACK_PROTECTIONS is 'required', and some are missing; 'available' does without")
     try:
-        return _run(settings, template)
+        return _run(settings, template, engine)
     finally:
         template.stop()
 
 
-def _run(settings: WorkerSettings, template: Template) -> int:
+def _run(settings: WorkerSettings, template: Template, engine: str) -> int:
     stop = StopFlag()
     guard = Guard(template, stop)
     ready, each_ready = os.pipe()
-    app = make_app(settings, SlotProcess(settings, template.address, stop), stop, each_ready)
+    app = make_app(settings, SlotProcess(settings, template.address, engine, stop), stop, each_ready)
     threading.Thread(target=_announce, args=(settings, ready), daemon=True).start()
     threading.Thread(target=guard.run, name="guard", daemon=True).start()
     worker = app.Worker(

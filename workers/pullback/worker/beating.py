@@ -23,12 +23,20 @@ log = logging.getLogger(__name__)
 SHORTEST_WAIT_SECONDS = 0.01
 
 
-class _Ward(NamedTuple):
-    """A drain that is looked after: its lane, its name, and how it stops a job."""
+class Ward(NamedTuple):
+    """A drain that is looked after. What is called here is called from the heart's thread.
+
+    Attributes:
+        lane: its lane's key.
+        drain: its name.
+        cancel: stops the job that is at a place.
+        interrupt: stops all that can be done another time. Called once or more, when the worker stops.
+    """
 
     lane: str
     drain: str
     cancel: Callable[[str], None]
+    interrupt: Callable[[], None]
 
 
 class Heart:
@@ -56,7 +64,7 @@ class Heart:
         self._stopped = False
         # Set where the thread has something else to do than to wait for the next beat.
         self._news = threading.Event()
-        self._ward: _Ward | None = None
+        self._ward: Ward | None = None
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
         #: The clock of Redis less ours, in ms. Deadlines are by the former.
         self.clock_offset_ms = 0
@@ -72,9 +80,9 @@ class Heart:
         if self._thread.is_alive():
             self._thread.join()
 
-    def attend(self, lane: str, drain: str, cancel: Callable[[str], None]) -> None:
-        """Beats for a drain too, and calls `cancel(place)`, from the thread, for jobs of it that are to stop."""
-        self._ward = _Ward(lane, drain, cancel)
+    def attend(self, ward: Ward) -> None:
+        """Beats for a drain too, and tells it what is to stop."""
+        self._ward = ward
         self._news.set()
 
     def dismiss(self) -> None:
@@ -119,6 +127,8 @@ class Heart:
 
     def _beat(self) -> None:
         ward = self._ward
+        if ward and self._leaving:
+            ward.interrupt()
         now_ms = self._slot.beat(*(ward[:2] if ward else ()), leaving=bool(self._leaving))
         self.clock_offset_ms = now_ms - int(time.time() * 1000)
         if self._first:

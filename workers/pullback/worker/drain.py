@@ -1,21 +1,13 @@
-"""One drain: takes a lane's jobs in batches, has them evaluated, and finishes them, until it has to go."""
+"""One drain: takes a lane's jobs in batches, has them evaluated, and finishes them, until it has to go.
+
+Between two looks at the lane it takes submitted jobs, where some wait and no waited ones do.
+"""
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
-
-from redis.exceptions import (
-    BusyLoadingError,
-)
-from redis.exceptions import (
-    ConnectionError as RedisConnectionError,
-)
-from redis.exceptions import (
-    TimeoutError as RedisTimeoutError,
-)
+from typing import TYPE_CHECKING
 
 from pullback.broker import FinishedJob
 from pullback.contract.errors import Cancelled
@@ -24,81 +16,88 @@ from pullback.contract.status import to_status
 from pullback.evaluator import Job
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
-from pullback.worker.hand import Hand
+from pullback.worker.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pullback.broker import LaneDrain, Quarantine, TakenJob
-    from pullback.evaluator import Isolator, Outcome
+    from pullback.broker import LaneDrain, TakenJob
+    from pullback.evaluator import Outcome
+    from pullback.worker.hand import Hand
     from pullback.worker.settings import WorkerSettings
+    from pullback.worker.shelf import ShelfWork
     from pullback.worker.stopping import StopFlag
-
-log = logging.getLogger(__name__)
 
 # How long one look at an empty lane waits, in ms: a drain notices that it has to stop after so long.
 BLOCK_MS = 500
 
-# Redis may be away for so long, in seconds, before a drain gives up its outcomes; others run the jobs again.
-PATIENCE_SECONDS = 30.0
-RETRY_SECONDS = 0.1
+# A lane that is never empty gives way to the shelves so often, in seconds, for one take, which is short.
+SHELF_TURN_SECONDS = 1.0
 
 _GIVEN_UP = gradient_pb2.EvaluateOutcome(
     error=to_status(Cancelled("nobody waits for the evaluation any more"))
 ).SerializeToString()
 
-_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
-
-T = TypeVar("T")
-
 
 class Drain:
-    """Works a lane off. Made for one run."""
+    """Works a lane off, and its device's shelves while the lane is empty. Made for one run."""
 
     def __init__(
         self,
         lane: LaneDrain,
-        isolator: Isolator,
-        quarantine: Quarantine,
+        shelf: ShelfWork,
+        hand: Hand,
         settings: WorkerSettings,
         *,
         stop: StopFlag,
         clock_offset_ms: Callable[[], int],
     ) -> None:
         self._lane = lane
-        self._hand: Hand[TakenJob] = Hand(isolator, quarantine)
+        self._shelf = shelf
+        self._hand = hand
         self._settings = settings
         self._stop = stop
         self._clock_offset_ms = clock_offset_ms
         self._appetite = Appetite(settings.batch)
 
     def run(self) -> bool:
-        """Works until the lane is empty for a while, the lease is over, or the worker stops.
+        """Works until there is nothing to do for a while, the lease is over, or the worker stops.
 
         Returns:
             Whether work was left behind, so that another drain must be woken.
         """
         patiently(self._lane.join)
-        begun = idle_since = time.monotonic()
+        begun = idle_since = shelf_since = time.monotonic()
         done: list[FinishedJob] = []
+        # A drain may be woken for the shelves alone.
+        block_ms = 0
         while True:
-            taken = patiently(partial(self._lane.take, self._appetite.count, BLOCK_MS, done))
+            taken = patiently(partial(self._lane.take, self._appetite.count, block_ms, done))
             now = time.monotonic()
             done = []
             if taken:
                 done = self._work(taken)
-                self._appetite.digest(len(taken), time.monotonic() - now)
                 idle_since = time.monotonic()
+                self._appetite.digest(len(taken), idle_since - now)
+            block_ms = BLOCK_MS
+            if self._is_shelf_turn(is_idle=not taken, seconds=now - shelf_since):
+                patiently(partial(self._lane.finish, done))
+                done = []
+                if self._shelf.turn():
+                    idle_since = time.monotonic()
+                    block_ms = 0
+                shelf_since = time.monotonic()
             if self._stop or now - begun > self._settings.lease_seconds:
                 patiently(partial(self._lane.finish, done))
+                self._shelf.release()
                 return patiently(lambda: self._lane.leave(in_any_case=True)) == "wake"
             idle = not taken and now - idle_since >= self._settings.linger_seconds
             if idle and patiently(lambda: self._lane.leave(in_any_case=False)) == "left":
                 return False
 
-    def cancel(self, place: str) -> None:
-        """Stops a job that nobody waits for; from any thread."""
-        self._hand.cancel(place)
+    def _is_shelf_turn(self, *, is_idle: bool, seconds: float) -> bool:
+        is_due = is_idle or seconds > SHELF_TURN_SECONDS
+        return is_due and self._lane.backlog and not self._stop
 
     def _work(self, taken: list[TakenJob]) -> list[FinishedJob]:
         """Has jobs evaluated, and finishes each when it is done.
@@ -135,23 +134,6 @@ class Drain:
     def _evaluate(self, jobs: list[Job], taken: Mapping[str, TakenJob]) -> Iterator[list[FinishedJob]]:
         for outcomes in self._hand.run(jobs, _try_again):
             yield [_finished(taken[outcome.job_id], outcome) for outcome in outcomes]
-
-
-def patiently(command: Callable[[], T]) -> T:
-    """Runs a command against Redis, and again while Redis is away.
-
-    Only for commands that may run twice: joining and leaving are idempotent, what a second take leaves behind is swept,
-    and a second finish finds its work done.
-    """
-    until = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return command()
-        except _AWAY as error:
-            if time.monotonic() > until:
-                raise
-            log.warning("the queue cannot be reached: %s", type(error).__name__)
-            time.sleep(RETRY_SECONDS)
 
 
 def _job(key: str, job: TakenJob, payload: bytes, offset_ms: int) -> Job:

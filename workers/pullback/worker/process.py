@@ -6,11 +6,22 @@ import gc
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pullback.broker import CrashCounter, LaneDrain, Line, Quarantine, Slot, connect, look_for_worker
+from pullback.broker import (
+    CrashCounter,
+    LaneDrain,
+    Line,
+    Quarantine,
+    ShelfDrain,
+    Slot,
+    connect,
+    look_for_worker,
+)
 from pullback.evaluator import Evaluator, Isolator
-from pullback.worker.beating import Heart
+from pullback.worker.beating import Heart, Ward
 from pullback.worker.crashing import Crashes
 from pullback.worker.drain import BLOCK_MS, Drain
+from pullback.worker.hand import Hand
+from pullback.worker.shelf import ShelfWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +37,19 @@ COLLECT_AFTER = 50_000
 class SlotProcess:
     """What a child holds between drains: its connections, its heart, and a warm evaluator."""
 
-    def __init__(self, settings: WorkerSettings, template: bytes, stop: StopFlag) -> None:
+    def __init__(self, settings: WorkerSettings, template: bytes, engine: str, stop: StopFlag) -> None:
         """Prepares, in the main process, what `start` makes real in a child.
 
         Args:
             settings: the worker's settings.
             template: the address of the template that forks evaluators.
+            engine: the version of their engine.
             stop: tells drains to come to an end.
         """
         self._settings = settings
         self._template = template
+        # That of the evaluator made last: a template that was started again may have another.
+        self._engine = engine
         self._stop = stop
 
     def start(self, ready: Callable[[], None]) -> None:
@@ -63,7 +77,12 @@ class SlotProcess:
         self._heart.start()
 
     def _connect(self) -> Evaluator:
-        return Evaluator.connect(self._template)
+        evaluator = Evaluator.connect(self._template)
+        self._engine = evaluator.engine
+        return evaluator
+
+    def _clock_offset_ms(self) -> int:
+        return self._heart.clock_offset_ms
 
     def drain(self, lane: str, wake: Callable[[str], None]) -> None:
         """Runs one drain on a lane.
@@ -73,15 +92,24 @@ class SlotProcess:
             wake: sends a wake-up for a lane.
         """
         name = uuid4().hex
+        settings = self._settings
+        hand = Hand(self._isolator, self._quarantine)
+        shelf = ShelfWork(
+            ShelfDrain(self._line, settings.device, name, worker=settings.worker_name),
+            hand,
+            most=settings.batch,
+            engine=lambda: self._engine,
+            clock_offset_ms=self._clock_offset_ms,
+        )
         drain = Drain(
             LaneDrain(self._line, lane, name),
-            self._isolator,
-            self._quarantine,
-            self._settings,
+            shelf,
+            hand,
+            settings,
             stop=self._stop,
-            clock_offset_ms=lambda: self._heart.clock_offset_ms,
+            clock_offset_ms=self._clock_offset_ms,
         )
-        self._heart.attend(lane, name, drain.cancel)
+        self._heart.attend(Ward(lane, name, hand.cancel, hand.interrupt))
         try:
             if drain.run():
                 wake(lane)
