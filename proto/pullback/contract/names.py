@@ -10,6 +10,9 @@ from pullback.v1 import evaluation_pb2
 #: What a request id may be.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}", re.ASCII)
 
+#: What a job's name begins with; its id follows, which is of the form of a request id.
+JOBS = "jobs/"
+
 #: Every Redis key of ours begins with this.
 PREFIX = "pullback:"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pullback.broker.jobs import DIGEST_BYTES
+from pullback.broker.submitted.records import EVENTS_CHANNEL
 from pullback.contract.lifecycle import TERMINAL
 from pullback.contract.names import QUARANTINE_NEWS, job_key, results_key
 
@@ -53,6 +54,7 @@ class ResultReader:
         waiting: Callable[[], Iterable[str]],
         *,
         news: Callable[[bytes], None] = lambda _: None,
+        changed: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         """Makes a reader.
 
@@ -63,6 +65,8 @@ class ResultReader:
             deliver: called in the event loop with a job's id and serialised `EvaluateOutcome`; must not block or raise.
             waiting: gives the ids of the accepted jobs that are waited for.
             news: called in the event loop with what is told of programs in quarantine; must not block or raise.
+            changed: called in the event loop with the tag of a tenant whose submitted jobs changed; must not block or
+                raise.
         """
         self._pipe = pipe
         self._redis = redis
@@ -70,6 +74,7 @@ class ResultReader:
         self._deliver = deliver
         self._waiting = waiting
         self._news = news
+        self._changed = changed
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
         pipe.listen(self._pushed)
@@ -82,6 +87,7 @@ class ResultReader:
             down = asyncio.ensure_future(self._pipe.down.wait())
             with suppress(RedisError, OSError):
                 await self._pipe.call("SUBSCRIBE", QUARANTINE_NEWS)
+                await self._pipe.call("SUBSCRIBE", EVENTS_CHANNEL)
                 await self._pipe.call("SUBSCRIBE", self._channel)
                 await self._look_at_all()
                 self.disconnected.clear()
@@ -105,6 +111,9 @@ class ResultReader:
     def _pushed(self, message: Reply) -> None:
         if message[1] == _NEWS:
             self._news(message[2])
+            return
+        if message[1] == EVENTS_CHANNEL:
+            self._changed(message[2])
             return
         letters: bytes = message[2]
         at = 0

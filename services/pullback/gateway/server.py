@@ -19,6 +19,7 @@ from pullback.broker import (
     Pipe,
     Quarantine,
     ResultReader,
+    Shelves,
     Sweeper,
     connect_async,
     is_durable,
@@ -30,6 +31,11 @@ from pullback.contract.limits import MAX_MESSAGE_BYTES
 from pullback.gateway.checking import Checker
 from pullback.gateway.desk import Desk
 from pullback.gateway.handlers import SERVICE, handlers
+from pullback.gateway.jobs.creating import Intake
+from pullback.gateway.jobs.feeds import Feeds
+from pullback.gateway.jobs.handlers import SERVICE as JOB_SERVICE
+from pullback.gateway.jobs.handlers import handlers as job_handlers
+from pullback.gateway.jobs.servicer import JobServicer
 from pullback.gateway.servicer import GradientServicer
 from pullback.gateway.tenants import Tenants
 from pullback.gateway.waking import Waker
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SERVICES = (SERVICE, JOB_SERVICE)
 
 # How often Redis is asked for its room, in seconds.
 ROOM_SECONDS = 1.0
@@ -71,10 +78,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         InvalidArgument: nobody can listen on the address of the settings.
     """
     gateway = uuid4().hex
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _asked_to_stop()
 
     async with AsyncExitStack() as stack:
         redis = connect_async(settings.redis_url)
@@ -84,24 +88,29 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         waker = Waker(settings.redis_url)
         stack.callback(waker.close)
 
-        acceptor = Acceptor(pipe, gateway, wake=waker.wake)
-        desk = Desk(acceptor, max_in_flight=settings.max_in_flight)
+        desk = Desk(Acceptor(pipe, gateway, wake=waker.wake), max_in_flight=settings.max_in_flight)
         quarantine = Quarantine()
-        reader = ResultReader(results, redis, gateway, desk.delivered, desk.waiting, news=quarantine.heard)
+        # On a connection of their own: whoever waits for an evaluation is not to stand behind a message of jobs.
+        jobs = Pipe(settings.redis_url)
+        shelves = Shelves(
+            jobs, redis, wake=waker.wake, longest_ms=round(settings.job_deadline_seconds * 1000)
+        )
+        feeds = Feeds(shelves, most_watchers=settings.max_watches)
+        reader = ResultReader(
+            results, redis, gateway, desk.delivered, desk.waiting, news=quarantine.heard, changed=feeds.heard
+        )
         server = grpc.aio.server(options=_options(settings))
         checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
         servicer = GradientServicer(desk, quarantine, settings, checker, tenants)
-        server.add_generic_rpc_handlers((handlers(servicer),))
-        checks = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-        if settings.reflection:
-            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, server)
+        job_servicer = JobServicer(shelves, feeds, Intake(checker, settings), tenants, desk)
+        server.add_generic_rpc_handlers((handlers(servicer), job_handlers(job_servicer)))
+        checks = _standard_services(server, settings)
         port = _listen(server, settings.listen)
 
         for work in (
             pipe.keep(),
             results.keep(),
+            jobs.keep(),
             reader.run(),
             desk.watch(reader),
             Sweeper(redis, gateway, waker.wake).run(),
@@ -109,7 +118,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             _watch_room(redis, desk, reader),
             _watch_quarantine(redis, quarantine),
         ):
-            task = loop.create_task(work)
+            task = asyncio.create_task(work)
             # None of them returns by itself. A gateway that lost one is half a gateway: better none, and a new one.
             task.add_done_callback(lambda _: stop.set())
             stack.push_async_callback(_end, task)
@@ -120,7 +129,26 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         log.info("stopping: %d evaluations in flight", len(desk))
         await checks.enter_graceful_shutdown()
         servicer.stop()
+        job_servicer.stop()
         await server.stop(settings.stop_grace_seconds)
+
+
+def _asked_to_stop() -> asyncio.Event:
+    """Gives what SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _standard_services(server: grpc.aio.Server, settings: GatewaySettings) -> health.aio.HealthServicer:
+    """Adds health and, where it is wanted, reflection."""
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    if settings.reflection:
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    return checks
 
 
 def _listen(server: grpc.aio.Server, address: str) -> int:
@@ -148,12 +176,15 @@ async def _report_health(checks: health.aio.HealthServicer, reader: ResultReader
     # The server as a whole is healthy without its queue, so that nobody restarts it for that; the service is not.
     serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
     await checks.set("", serving)
-    await checks.set(SERVICE, not_serving)
+    for service in SERVICES:
+        await checks.set(service, not_serving)
     while True:
         await reader.connected.wait()
-        await checks.set(SERVICE, serving)
+        for service in SERVICES:
+            await checks.set(service, serving)
         await reader.disconnected.wait()
-        await checks.set(SERVICE, not_serving)
+        for service in SERVICES:
+            await checks.set(service, not_serving)
 
 
 async def _watch_room(redis: Redis, desk: Desk, reader: ResultReader) -> None:

@@ -55,6 +55,22 @@ class GatewaySettings(BaseSettings):
     max_in_flight: int = Field(
         100_000, gt=0, description="evaluations that callers of this gateway may wait for"
     )
+    job_deadline_seconds: float = Field(
+        604_800.0, gt=0, description="how long after its creation a submitted job expires at the latest"
+    )
+    job_retention_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        description="how long a submitted job is kept once it is finished, where it does not say",
+    )
+    max_job_retention_seconds: float = Field(
+        2_592_000.0,
+        gt=0,
+        description="longest that a submitted job may ask to be kept; longer is shortened to it",
+    )
+    max_watches: int = Field(
+        1_000, gt=0, description="calls of `WatchJobs` that this gateway may serve at once"
+    )
     tenant_header: MetadataKey = Field(
         "",
         description="key of the metadata in which a trusted proxy, and nobody else, names the tenant of a call; "

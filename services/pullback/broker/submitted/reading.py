@@ -82,6 +82,19 @@ async def _texts(redis: AsyncRedis, prefix: str, tenant: bytes, job_ids: Sequenc
     return texts
 
 
+async def read_sizes(
+    redis: AsyncRedis, tenant: bytes, job_ids: Sequence[str], *, evaluation: bool
+) -> list[int]:
+    """Gives how many bytes are to be read of each job beside its record."""
+    prefixes = (OUTCOMES, EVALUATIONS) if evaluation else (OUTCOMES,)
+    async with redis.pipeline(transaction=False) as pipeline:
+        for job_id in job_ids:
+            for prefix in prefixes:
+                pipeline.strlen(prefix + address(tenant, job_id))
+        sizes: list[int] = await pipeline.execute()
+    return [sum(sizes[at : at + len(prefixes)]) for at in range(0, len(sizes), len(prefixes))]
+
+
 async def read_page(
     redis: AsyncRedis,
     tenant: bytes,
@@ -99,13 +112,15 @@ async def read_page(
     page: list[StoredJob] = []
     looks = 0
     while looks < LOOKS:
-        ids = await _ids(redis, tenant, selection, after, oldest_first=oldest_first)
+        # Where most that is looked at is given, no more is looked at.
+        at_once = RECORDS_AT_ONCE if selection.states or selection.labels else min(count, RECORDS_AT_ONCE)
+        ids = await _ids(redis, tenant, selection, after, at_once, oldest_first=oldest_first)
         for job in await read(redis, tenant, [job_id for job_id, _ in ids], evaluation=False, outcome=False):
             if job and matches(job, selection):
                 page.append(job)
                 if len(page) == count:
                     return page, job.place
-        if len(ids) < RECORDS_AT_ONCE:
+        if len(ids) < at_once:
             return page, None
         job_id, sequence = ids[-1]
         after = (sequence, job_id)
@@ -114,7 +129,13 @@ async def read_page(
 
 
 async def _ids(
-    redis: AsyncRedis, tenant: bytes, selection: Selection, after: Place | None, *, oldest_first: bool
+    redis: AsyncRedis,
+    tenant: bytes,
+    selection: Selection,
+    after: Place | None,
+    at_once: int,
+    *,
+    oldest_first: bool,
 ) -> list[tuple[str, int]]:
     """Gives the next ids of the index, with their sequence numbers."""
     low: float | str = selection.from_ms * NUMBERS_PER_MS
@@ -127,7 +148,7 @@ async def _ids(
     first, last = (low, high) if oldest_first else (high, low)
     found: list[Any] = await redis.execute_command(  # type: ignore[no-untyped-call]  # redis-py leaves it so
         "ZRANGE", INDEXES + tenant.hex(), first, last, "BYSCORE", *(() if oldest_first else ("REV",)),
-        "LIMIT", 0, RECORDS_AT_ONCE, "WITHSCORES",
+        "LIMIT", 0, at_once, "WITHSCORES",
     )  # fmt: skip
     return [(job_id.decode(), int(score)) for job_id, score in found]
 

@@ -15,7 +15,7 @@ from pullback.broker.pipe import Script
 from pullback.broker.submitted.events import end_of_events, events
 from pullback.broker.submitted.naming import KEYS, address, arguments
 from pullback.broker.submitted.packing import packed_submission
-from pullback.broker.submitted.reading import read, read_page
+from pullback.broker.submitted.reading import read, read_page, read_sizes
 from pullback.broker.submitted.records import Created
 from pullback.contract.errors import JobIdReused, Overloaded, QueueUnavailable
 from pullback.contract.lifecycle import State
@@ -92,6 +92,11 @@ class Shelves:
         """Gives jobs as they are, in order; None for one that is not there."""
         with _reachable():
             return await read(self._redis, tenant, job_ids, evaluation=evaluation, outcome=outcome)
+
+    async def sizes(self, tenant: bytes, job_ids: Sequence[str], *, evaluation: bool) -> list[int]:
+        """Gives how many bytes each job's outcome takes, and its evaluation if that is to count."""
+        with _reachable():
+            return await read_sizes(self._redis, tenant, job_ids, evaluation=evaluation)
 
     async def page(
         self,

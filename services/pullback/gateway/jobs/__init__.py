@@ -1,0 +1,1 @@
+"""`JobService`: evaluations that outlive the call which submitted them."""
