@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from pullback.cli.app import DEFAULT_ADDRESS
+from pullback.cli.address import DEFAULT_ADDRESS
 from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
 from pullback.contract.limits import ENV_PREFIX as LIMITS_PREFIX

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from pullback.cli.address import DEFAULT_ADDRESS, Address
 from pullback.cli.exits import FAILED, faults_reported, output_kept
+from pullback.cli.jobs.commands import jobs_app
 
 app = typer.Typer(
     name="pullback",
     help="Gradients as a service: evaluate a tensor program, get value, gradients and autograd graph.",
-    epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no service reached, 130 interrupted.",
+    epilog="Exit status: 0 done, 1 refused or failed, 2 wrong usage or file, 3 no service reached, "
+    "4 results not written, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -52,29 +55,7 @@ Seed = Annotated[
     typer.Option("--seed", help="Where random numbers begin that the program draws.", min=0, max=2**64 - 1),
 ]
 
-
-def _checked_address(text: str) -> str:
-    from pullback.contract.settings import host_and_port  # noqa: PLC0415 - imports pydantic
-
-    try:
-        host_and_port(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    return text
-
-
-Address = Annotated[
-    str,
-    typer.Option(
-        "--address",
-        envvar="PULLBACK_ADDRESS",
-        callback=_checked_address,
-        help="Where the service is: host:port.",
-    ),
-]
-
-# Not imported from the SDK, which would import grpc for `--help`; a test compares the two.
-DEFAULT_ADDRESS = "localhost:50051"
+app.add_typer(jobs_app)
 
 
 def main() -> None:

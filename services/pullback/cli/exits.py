@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 FAILED = 1
 UNREACHED = 3
 
+#: Results could not be written: the disk is full, or another process writes the file.
+NOT_WRITTEN = 4
+
+#: Added to the number of the signal that ended the command, as shells do: 130 for Ctrl-C.
+SIGNALLED = 128
+
 # What a write says where nobody reads the output any more, or its disk is full.
 _OUTPUT_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 

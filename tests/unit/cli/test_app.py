@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pullback.cli.app import DEFAULT_ADDRESS, app
+from pullback.cli.address import DEFAULT_ADDRESS
+from pullback.cli.app import app
 from pullback.cli.exits import faults_reported
 from pullback.client import channels
 from pullback.contract.errors import (
@@ -54,6 +55,14 @@ def test_help_loads_neither_grpc_nor_numpy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["list", "get", "watch", "export", "cancel", "retry", "delete"])
+def test_every_command_about_jobs_explains_itself(command: str) -> None:
+    """The help of each command names it and exits with 0."""
+    result = CliRunner().invoke(app, ["jobs", command, "--help"])
+    assert result.exit_code == 0
+    assert f"Usage: pullback jobs {command}" in result.output
 
 
 @pytest.mark.parametrize("cls", TABLE)

@@ -1,0 +1,1 @@
+"""Jobs on the command line: submit, watch, fetch, cancel, try again."""
