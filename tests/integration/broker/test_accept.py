@@ -8,11 +8,13 @@ from tests.integration.broker.conftest import LANE, RETENTION_MS, job, succeed
 from pullback.broker import Accepted, Acceptor, Known, NewJob, Pipe
 from pullback.broker.jobs import DIGEST_BYTES
 from pullback.contract.errors import DeviceNotServed, Overloaded, QueueUnavailable, RequestIdReused
-from pullback.contract.names import job_key, lane_key
+from pullback.contract.names import job_key, lane_key, nodes_key
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
     from tests.integration.broker.conftest import Broker
+
+NODES = nodes_key("cpu")
 
 
 async def test_without_a_live_worker_nothing_is_accepted(broker: Broker) -> None:
@@ -148,3 +150,26 @@ async def test_a_long_evaluation_waits_in_its_record(broker: Broker) -> None:
     assert drain.payload(taken) == long
     drain.finish(succeed([taken]))
     assert drain.payload(taken) is None
+
+
+async def test_a_worker_is_still_there_when_the_clock_was_set_forward(broker: Broker) -> None:
+    """A slot whose time is up by the clock is served from until two sweeps found it silent."""
+    broker.slot()
+    (slot,) = broker.sync.zrange(NODES, 0, -1)
+    broker.sync.zadd(NODES, {slot: 1})
+    assert await broker.accept(job()) == [Accepted()]
+    await broker.sweeper().sweep("cpu")
+    assert await broker.accept(job()) == [Accepted()]
+    # As much later as the sweep gave them.
+    scores = broker.sync.zrange(NODES, 0, -1, withscores=True)
+    broker.sync.zadd(NODES, {member: score - 60_000 for member, score in scores})
+    await broker.sweeper().sweep("cpu")
+    (answer,) = await broker.accept(job())
+    assert isinstance(answer, DeviceNotServed)
+
+
+async def test_a_slot_that_leaves_is_not_served_from(broker: Broker) -> None:
+    """A worker that stops takes nothing new at once."""
+    broker.slot().beat(leaving=True)
+    (answer,) = await broker.accept(job())
+    assert isinstance(answer, DeviceNotServed)

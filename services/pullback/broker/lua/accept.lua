@@ -40,11 +40,12 @@ local count = #KEYS - 4 * classes
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- Live worker slots by class, counted when first asked for.
+-- Live worker slots by class, counted when first asked for. One whose time is up counts until the sweep takes it away:
+-- when the clock was set forward, that is true of all of them until their next beats.
 local slots = {}
 local function live_slots(c)
   if not slots[c] then
-    slots[c] = call('ZCOUNT', KEYS[4 * c + 1], '(' .. now, '+inf')
+    slots[c] = call('ZCARD', KEYS[4 * c + 1])
   end
   return slots[c]
 end

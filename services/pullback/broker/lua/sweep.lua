@@ -20,6 +20,7 @@ local group, records, evaluations, results = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most, lost, wake_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local lock_life, sweeper, drain_life, slot_life = ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
 local ENTRIES_AT_ONCE = 100
+local LAST_CHANCE_MS = 2000
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -74,13 +75,25 @@ local function clamp(set, life)
   end
 end
 
+-- Takes those away whose time is up, but not at once: where the clock was set forward, it is up for all that live. So
+-- they are given the time of two beats more, and a half in their score that tells that they had it.
+local function bury(set)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now)) do
+    if redis.call('ZSCORE', set, member) % 1 == 0 then
+      redis.call('ZADD', set, now + LAST_CHANCE_MS + 0.5, member)
+    else
+      redis.call('ZREM', set, member)
+    end
+  end
+end
+
 local holder = redis.call('GET', lock)
 if holder and holder ~= sweeper then
   return { -1, 0 }
 end
 redis.call('SET', lock, sweeper, 'PX', lock_life)
 redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
-redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+bury(nodes)
 clamp(drains, math.max(drain_life, wake_life))
 clamp(nodes, slot_life)
 local there = redis.call('EXISTS', lane) == 1
