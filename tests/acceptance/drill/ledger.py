@@ -33,6 +33,10 @@ class Mark:
         """Takes note of an answer."""
         if self.first is None and sent >= self.at:
             self.first = now - self.at
+        self.settled(key, now)
+
+    def settled(self, key: str, now: float) -> None:
+        """Takes note that something is no longer waited for."""
         if key in self.waiting:
             self.waiting.discard(key)
             if not self.waiting:
@@ -51,6 +55,7 @@ class Ledger:
         duplicated: answers beyond the first.
         wrong: examples of answers that are not right, errors included.
         wrong_count: how many there were.
+        slowest: seconds that the slowest answer took.
     """
 
     accepted: int = 0
@@ -58,6 +63,7 @@ class Ledger:
     duplicated: int = 0
     wrong: list[str] = field(default_factory=list)
     wrong_count: int = 0
+    slowest: float = 0.0
     _open: dict[str, float] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
     _marks: list[Mark] = field(default_factory=list)
@@ -69,9 +75,10 @@ class Ledger:
         """What was accepted and has no answer."""
         return self.accepted - self.completed
 
-    def waiting(self) -> set[str]:
-        """Gives what is unanswered."""
-        return set(self._open)
+    def older_than(self, seconds: float) -> set[str]:
+        """Gives what is unanswered for so long."""
+        since = time.monotonic() - seconds
+        return {key for key, sent in self._open.items() if sent < since}
 
     def send(self, key: str) -> None:
         """Notes that something is asked for."""
@@ -84,8 +91,15 @@ class Ledger:
 
     def refuse(self, key: str, why: object) -> None:
         """Notes that something was refused for good, which no fault is a reason for."""
-        self._open.pop(key, None)
+        self.lose(key)
         self.blame(f"{key} was refused: {why!r}")
+
+    def lose(self, key: str) -> None:
+        """Notes that there will be no answer."""
+        self._open.pop(key, None)
+        for mark in self._marks:
+            mark.settled(key, time.monotonic())
+        self._news.set()
 
     def answer(self, key: str, fault: str) -> None:
         """Notes an answer; `fault` says what is wrong with it, if anything."""
@@ -96,7 +110,9 @@ class Ledger:
         self.completed += 1
         if fault:
             self.blame(f"{key}: {fault}")
-        sent, now = self._open.pop(key, 0.0), time.monotonic()
+        now = time.monotonic()
+        sent = self._open.pop(key, now)
+        self.slowest = max(self.slowest, now - sent)
         for mark in self._marks:
             mark.answered(key, sent, now)
         self._news.set()
@@ -109,7 +125,7 @@ class Ledger:
 
     def mark(self) -> Mark:
         """Begins to measure."""
-        mark = Mark(self.waiting())
+        mark = Mark(set(self._open))
         self._marks.append(mark)
         return mark
 
@@ -128,3 +144,9 @@ class Ledger:
         """Waits until something new is unanswered, or harm could meet an idle system."""
         self._sent.clear()
         await self._sent.wait()
+
+    async def settled(self) -> None:
+        """Waits until nothing is unanswered."""
+        while self._open:
+            self._news.clear()
+            await self._news.wait()

@@ -8,18 +8,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.acceptance.drill.points import Unreached
 from tests.acceptance.drill.scenario import Skip
 from tests.acceptance.drill.waited import Waited
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.acceptance.drill.ledger import Ledger, Mark
-    from tests.acceptance.drill.scenario import Scenario
+    from tests.acceptance.drill.scenario import Load, Scenario
     from tests.acceptance.drill.stage import Stage
 
 # The loads, each of which runs in every scenario.
-LOADS = (Waited,)
+LOADS: tuple[Callable[[str, str], Load], ...] = (Waited,)
 
 # Answers between two events, so that each meets the system at another moment.
 FEWEST_BETWEEN, MOST_BETWEEN = 20, 150
@@ -66,6 +68,7 @@ class Row:
             "duplicated": ledger.duplicated,
             "wrong": ledger.wrong_count,
             "examples": ledger.wrong,
+            "slowest": round(ledger.slowest, 3),
             "recoveries": [round(each, 3) for each in self.recoveries],
             "waits": [round(each, 3) for each in self.waits],
             "faults": self.faults,
@@ -104,12 +107,14 @@ async def run_on(stage: Stage, scenario: Scenario, times: int, seed: int) -> Rep
     """Runs a scenario on a system that is there."""
     report = Report(scenario)
     chance = random.Random(f"{seed} {scenario.name}")  # noqa: S311 - no secret
-    loads = [load(stage.address, f"{scenario.name}-{chance.getrandbits(40):x}") for load in LOADS]
+    name = f"{scenario.name}-{chance.getrandbits(40):x}"
+    kinds = (*LOADS, *scenario.more_loads)
+    loads = [kind(stage.address, f"{name}-{number}") for number, kind in enumerate(kinds)]
     report.rows = [Row(scenario.name, load.kind, ledger=load.ledger) for load in loads]
     stop = asyncio.Event()
     sending = [asyncio.create_task(load.run(stop)) for load in loads]
     try:
-        for _ in range(times):
+        for _ in range(scenario.events or times):
             if not await _event(scenario, stage, chance, report.rows):
                 break
     finally:
@@ -117,8 +122,6 @@ async def run_on(stage: Stage, scenario: Scenario, times: int, seed: int) -> Rep
         _, late = await asyncio.wait(sending, timeout=GIVE_UP_SECONDS)
         for task in late:
             task.cancel()
-    for load in loads:
-        await load.audit()
     for task in sending:
         if not task.cancelled() and task.done() and task.exception():
             raise AssertionError("a load broke") from task.exception()
@@ -131,10 +134,14 @@ async def _event(scenario: Scenario, stage: Stage, chance: random.Random, rows: 
     """Does harm once; False where the system did not get over it."""
     between = chance.randint(FEWEST_BETWEEN, MOST_BETWEEN)
     ledgers = [row.ledger for row in rows if row.ledger]
-    await _all(*(ledger.answers(between) for ledger in ledgers))
-    await _all(*(ledger.busy() for ledger in ledgers))
+    # Those of the loads that run everywhere: the others have their own pace.
+    await _all(*(ledger.answers(between) for ledger in ledgers[: len(LOADS)]))
+    await _all(*(ledger.busy() for ledger in ledgers[: len(LOADS)]))
     marks: list[Mark] = []
-    await scenario.harm(stage, chance, lambda: marks.extend(ledger.mark() for ledger in ledgers))
+    try:
+        await scenario.harm(stage, chance, lambda: marks.extend(ledger.mark() for ledger in ledgers))
+    except Unreached as error:
+        rows[0].faults.append(str(error))
     await _all(*(mark.over.wait() for mark in marks))
     for row, ledger, mark in zip(rows, ledgers, marks, strict=True):
         row.events += 1
@@ -163,3 +170,5 @@ def _judge(row: Row, scenario: Scenario) -> None:
     slowest = max([*row.recoveries, *row.waits], default=0.0)
     if slowest > guarantee.recovery_seconds:
         row.slow = f"recovery took {slowest:.1f} s"
+    elif ledger.slowest > scenario.lasts_seconds + guarantee.recovery_seconds:
+        row.slow = f"an answer took {ledger.slowest:.1f} s"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tests.acceptance.drill.stage import Layout, Stage
 
 if TYPE_CHECKING:
+    import asyncio
     import random
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    from tests.acceptance.drill.ledger import Ledger
 
 #: Seconds within which a call that is made after a fault is answered, and what waited then too.
 RECOVERY_SECONDS = 10.0
@@ -39,6 +42,16 @@ class Guarantee:
     words: str = "nothing lost, nothing twice"
 
 
+class Load(Protocol):
+    """Asks the system for something again and again, and keeps account of it."""
+
+    kind: str
+    ledger: Ledger
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Goes on until `stop` is set, and then until nothing is unanswered."""
+
+
 class Skip(Exception):
     """This machine does not allow what the scenario needs; the text says what."""
 
@@ -59,6 +72,9 @@ class Scenario:
         stage: makes the system that it is done to; raises `Skip`.
         guarantee: what may come of it.
         quick: whether it takes a few seconds, so that a short drill includes it.
+        lasts_seconds: how long the harm lasts at most; 0 for what happens at once.
+        events: how often the harm is done; 0 for as often as was asked for.
+        more_loads: what runs in this scenario beside what runs in all.
     """
 
     name: str
@@ -67,3 +83,6 @@ class Scenario:
     stage: Callable[[Path], AbstractAsyncContextManager[Stage]] = plain
     guarantee: Guarantee = Guarantee()
     quick: bool = True
+    lasts_seconds: float = 0.0
+    events: int = 0
+    more_loads: tuple[Callable[[str, str], Load], ...] = ()

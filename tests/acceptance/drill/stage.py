@@ -72,21 +72,33 @@ class Stage:
         url: where Redis is.
     """
 
-    def __init__(self, folder: Path, layout: Layout, *, data: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        layout: Layout,
+        *,
+        data: Path | None = None,
+        url: str = "",
+        redis_hosts: Mapping[str, str] | None = None,
+    ) -> None:
         """Makes a stage; nothing runs yet.
 
         Args:
             folder: for logs, and for data unless `data` says otherwise.
             layout: what is in it.
             data: where Redis keeps its files.
+            url: of a Redis that is there already; none is made then.
+            redis_hosts: under which address each part finds Redis, where that is not the same for all.
         """
+        self._redis_hosts = redis_hosts or {}
         self.folder = folder
         self.layout = layout
         self.data = data or folder / "redis"
         self.data.mkdir(exist_ok=True)
         self._password = secrets.token_hex(16)
         self._ports = [free_port() for _ in range(1 + layout.gateways)]
-        self.url = f"redis://:{self._password}@{layout.redis.host}:{self._ports[0]}/0"
+        self._given_url = url
+        self.url = self._url("")
         hosts = ",".join(f"{layout.gateway.host}:{port}" for port in self._ports[1:])
         self.address = f"ipv4:{hosts}"
         self.redis = Kept(self._redis_part(), folder / "redis.log")
@@ -99,15 +111,16 @@ class Stage:
     @property
     def parts(self) -> list[Kept]:
         """All parts, in the order in which they are started."""
-        return [self.redis, self.worker, *self.gateways]
+        return [*(() if self._given_url else (self.redis,)), self.worker, *self.gateways]
 
     async def __aenter__(self) -> Self:
         try:
-            self.redis.start()
-            await self.redis.ready()
-            for part in self.parts[1:]:
+            if not self._given_url:
+                self.redis.start()
+                await self.redis.ready()
+            for part in (self.worker, *self.gateways):
                 part.start()
-            for part in self.parts[1:]:
+            for part in (self.worker, *self.gateways):
                 await part.ready()
         except BaseException:
             await self._stop()
@@ -120,6 +133,12 @@ class Stage:
     async def _stop(self) -> None:
         for part in reversed(self.parts):
             await part.stop()
+
+    def _url(self, part: str) -> str:
+        if self._given_url:
+            return self._given_url
+        host = self._redis_hosts.get(part, self.layout.redis.host)
+        return f"redis://:{self._password}@{host}:{self._ports[0]}/0"
 
     def client(self) -> Redis:
         """Makes a client of its Redis, to look and not to touch."""
@@ -145,7 +164,9 @@ class Stage:
         return Part(
             name=f"gateway-{number}",
             command=_tied((*self.layout.gateway.through, *self.layout.gateway_command)),
-            environment=self._environment(self.layout.gateway, LISTEN=f"{self.layout.gateway.host}:{port}"),
+            environment=self._environment(
+                "gateway", self.layout.gateway, LISTEN=f"{self.layout.gateway.host}:{port}"
+            ),
             ready=re.compile("pullback gateway ready"),
             ready_seconds=READY_SECONDS,
             stop_seconds=STOP_SECONDS,
@@ -155,14 +176,14 @@ class Stage:
         return Part(
             name="worker",
             command=_tied((*self.layout.worker.through, *self.layout.worker_command)),
-            environment=self._environment(self.layout.worker, SLOTS=str(SLOTS)),
+            environment=self._environment("worker", self.layout.worker, SLOTS=str(SLOTS)),
             ready=re.compile("pullback worker ready"),
             ready_seconds=READY_SECONDS,
             stop_seconds=STOP_SECONDS,
         )
 
-    def _environment(self, site: Site, **own: str) -> dict[str, str]:
-        settings = {"REDIS_URL": self.url, **self.layout.settings, **own}
+    def _environment(self, part: str, site: Site, **own: str) -> dict[str, str]:
+        settings = {"REDIS_URL": self._url(part), **self.layout.settings, **own}
         ours = {f"PULLBACK_{name}": value for name, value in settings.items()}
         return {**os.environ, "PYTHONUNBUFFERED": "1", **site.environment, **ours}
 

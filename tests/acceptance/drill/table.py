@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 HEAD = (
     "scenario", "load", "events", "accepted", "completed", "lost", "twice", "wrong",
-    "recovery p50", "max", "wait max", "verdict",
+    "recovery p50", "max", "wait max", "slowest", "verdict",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def _row(report: Report, row: Row) -> list[str]:
         _seconds(median(row.recoveries) if row.recoveries else 0.0),
         _seconds(max(row.recoveries, default=0.0)),
         _seconds(max(row.waits, default=0.0)),
+        _seconds(ledger.slowest),
         "; ".join(filter(None, [*row.faults, row.slow]))
         or f"as guaranteed: {report.scenario.guarantee.words}",
     ]

@@ -65,6 +65,3 @@ class Waited:
         for index in range(CHUNK):
             self.ledger.send(f"{run_id}:{index}")
             yield case(index)
-
-    async def audit(self) -> None:
-        """Finds nothing more: what a caller was not told does not exist."""
