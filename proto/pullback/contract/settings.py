@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from pullback.contract.sentinels import SENTINEL_SCHEMES, sentinels
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 #: What the name of each of our variables begins with.
 ENV_PREFIX = "PULLBACK_"
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = ("redis://", "rediss://", *SENTINEL_SCHEMES, "unix://")
 _LAST_PORT = 65_535
 
 
@@ -45,6 +47,8 @@ def _redis_url(text: str) -> str:
         raise ValueError(
             f"write a URL that begins with {', '.join(_REDIS_SCHEMES[:-1])} or {_REDIS_SCHEMES[-1]}"
         )
+    if sentinels(text):
+        return text
     try:
         # Reading the port checks it. What urllib says of it may quote a part of the password.
         _ = urlsplit(text).port
@@ -58,7 +62,7 @@ def _redis_url(text: str) -> str:
 #: Where a process listens: ``host:port``, with a port from 0 to 65535.
 Listen = Annotated[str, AfterValidator(_listen)]
 
-#: Where Redis is, password included.
+#: Where Redis is, or who knows it (see `pullback.contract.sentinels`), passwords included.
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 
 

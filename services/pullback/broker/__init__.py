@@ -2,7 +2,8 @@
 
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
 from pullback.broker.blocking import Line
-from pullback.broker.connect import celery_url, connect, connect_async
+from pullback.broker.celery_options import celery_options
+from pullback.broker.connect import connect, connect_async
 from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
 from pullback.broker.pipe import Pipe
@@ -27,11 +28,10 @@ from pullback.broker.submitted import (
     Upkeep,
 )
 from pullback.broker.sweeping import Sweeper
-from pullback.broker.tuning import BEAT_SECONDS, CELERY_TRANSPORT_OPTIONS
+from pullback.broker.tuning import BEAT_SECONDS
 
 __all__ = [
     "BEAT_SECONDS",
-    "CELERY_TRANSPORT_OPTIONS",
     "EVENTS_CHANNEL",
     "Accepted",
     "Acceptor",
@@ -61,7 +61,7 @@ __all__ = [
     "Sweeper",
     "TakenJob",
     "Upkeep",
-    "celery_url",
+    "celery_options",
     "connect",
     "connect_async",
     "is_durable",

@@ -6,16 +6,18 @@ Kept beside redis-py, which the rest of the worker uses, for what docs/decisions
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import hiredis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from pullback.broker.connect import ANSWER_SECONDS, CONNECT_SECONDS
-from pullback.broker.handshake import destination
-from pullback.broker.replies import exception
+from pullback.broker.connect import ANSWER_SECONDS, CONNECT_SECONDS, SILENCE_SECONDS
+from pullback.broker.finding import Finder
+from pullback.broker.handshake import destination, refusal
+from pullback.broker.replies import Demoted, exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +40,8 @@ class Line:
             blocking_seconds: how long a command may block on purpose.
         """
         self._destination = destination(url)
+        self._finder = Finder(self._destination.sentinels) if self._destination.sentinels else None
+        self._place = (self._destination.host, self._destination.port)
         self._patience = ANSWER_SECONDS + blocking_seconds
         self._socket: socket.socket | None = None
         self._reader = hiredis.Reader()
@@ -52,7 +56,7 @@ class Line:
         """
         (reply,) = self._exchange(hiredis.pack_command(command), 1)
         if isinstance(reply, hiredis.ReplyError):
-            raise exception(reply)
+            raise self._refused(reply)
         return reply
 
     def calls(self, *commands: tuple[Any, ...]) -> list[Any]:
@@ -63,7 +67,7 @@ class Line:
             RedisTimeoutError: there was no reply in time. Likewise.
         """
         replies = self._exchange(b"".join(map(hiredis.pack_command, commands)), len(commands))
-        return [exception(each) if isinstance(each, hiredis.ReplyError) else each for each in replies]
+        return [self._refused(each) if isinstance(each, hiredis.ReplyError) else each for each in replies]
 
     def run(self, script: Script, keys: Sequence[str], arguments: Iterable[Any]) -> Any:
         """Runs a script, as `call` does."""
@@ -76,6 +80,8 @@ class Line:
     def _exchange(self, sent: bytes, replies: int) -> list[Any]:
         try:
             line = self._socket or self._connect()
+            if self._finder:
+                line.settimeout(self._patience)
             line.sendall(sent)
             return [self._read(line) for _ in range(replies)]
         except TimeoutError as error:
@@ -85,14 +91,24 @@ class Line:
             self.close()
             raise RedisConnectionError(f"the connection was lost: {type(error).__name__}") from error
 
+    def _refused(self, reply: Exception) -> RedisError:
+        error = exception(reply)
+        if isinstance(error, Demoted):
+            self.close()
+        return error
+
     def close(self) -> None:
         """Ends the connection."""
         if self._socket:
             self._socket.close()
             self._socket = None
+        if self._finder:
+            self._finder.close()
 
     def _connect(self) -> socket.socket:
-        line = _open(self._destination)
+        if self._finder:
+            self._place = self._finder.find()
+        line = _open(self._destination, self._place)
         try:
             line.settimeout(self._patience)
             self._reader = hiredis.Reader()
@@ -106,26 +122,45 @@ class Line:
     def _greet(self, line: socket.socket) -> None:
         line.sendall(self._destination.greeting)
         for _ in range(self._destination.greetings):
-            reply = self._read(line)
-            if isinstance(reply, hiredis.ReplyError):
-                raise exception(reply)
+            wrong = refusal(self._read(line))
+            if wrong is not None:
+                raise wrong
 
     def _read(self, line: socket.socket) -> Any:
         while (reply := self._reader.gets()) is False:
-            data = line.recv(READ_BYTES)
+            data = self._receive(line) if self._finder else line.recv(READ_BYTES)
             if not data:
                 raise ConnectionResetError
             self._reader.feed(data)
         return reply
 
+    def _receive(self, line: socket.socket) -> bytes:
+        """Waits for bytes; while there are none, asks the Sentinels whether they will come."""
+        until = time.monotonic() + self._patience
+        line.settimeout(SILENCE_SECONDS)
+        while True:
+            try:
+                return line.recv(READ_BYTES)
+            except TimeoutError:
+                if time.monotonic() > until or self._is_elsewhere():
+                    raise
 
-def _open(to: Destination) -> socket.socket:
+    def _is_elsewhere(self) -> bool:
+        """Tells whether Sentinels name another primary than the one that this connection leads to."""
+        try:
+            return self._finder is not None and self._finder.find() != self._place
+        except (RedisError, OSError):
+            # They may be away while Redis is not.
+            return False
+
+
+def _open(to: Destination, place: tuple[str, int]) -> socket.socket:
     if to.path:
         line = socket.socket(socket.AF_UNIX)
         line.settimeout(CONNECT_SECONDS)
         line.connect(to.path)
     else:
-        line = socket.create_connection((to.host, to.port), CONNECT_SECONDS)
+        line = socket.create_connection(place, CONNECT_SECONDS)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return to.tls.wrap_socket(line, server_hostname=to.host) if to.tls else line
+    return to.tls.wrap_socket(line, server_hostname=place[0]) if to.tls else line

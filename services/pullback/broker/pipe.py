@@ -5,7 +5,9 @@ the event loop in which its bytes arrived. redis-py's asyncio client, which the 
 connection from a pool for each command, and several turns of the loop for its streams and time limits: beside a small
 evaluation, most of what the gateway did (docs/decisions/0009). The protocol itself is hiredis's business.
 
-A connection that breaks fails what was under way and is made anew. Nothing is sent twice on its own account.
+A connection that breaks fails what was under way and is made anew. Nothing is sent twice on its own account. Where
+Sentinels watch over Redis, they are asked for the primary at each connection, and once a second whether it still is:
+one that is frozen, or lives on without its replicas, breaks no connection.
 """
 
 from __future__ import annotations
@@ -18,16 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import hiredis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
 from pullback.broker.connect import ANSWER_SECONDS, CONNECT_SECONDS
-from pullback.broker.handshake import destination
-from pullback.broker.replies import exception
+from pullback.broker.finding import AsyncFinder
+from pullback.broker.handshake import destination, refusal
+from pullback.broker.replies import Demoted, exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pullback.broker.handshake import Destination
+
+# How often a connection is looked after, in seconds.
+WATCH_SECONDS = 1.0
 
 # How long to wait before the next try where Redis cannot be reached, in seconds.
 RETRY_SECONDS = 0.2
@@ -54,7 +60,13 @@ class Pipe(asyncio.Protocol):
             url: where Redis is.
         """
         self._destination: Destination = destination(url)
+        self._finder = AsyncFinder(self._destination.sentinels) if self._destination.sentinels else None
+        self._place = (self._destination.host, self._destination.port)
+        # The second is the same once the server let us in, and until the connection is lost.
+        self._arriving: asyncio.Transport | None = None
         self._transport: asyncio.Transport | None = None
+        self._greetings_left = 0
+        self._let_in: asyncio.Future[None] | None = None
         self._reader = hiredis.Reader()
         self._waiting: deque[tuple[Callable[[Reply], None], float]] = deque()
         self._push: Callable[[Reply], None] | None = None
@@ -113,55 +125,94 @@ class Pipe(asyncio.Protocol):
         """Keeps the connection up until cancelled."""
         try:
             while True:
-                with suppress(OSError, TimeoutError, RedisConnectionError):
+                with suppress(OSError, TimeoutError, RedisError):
                     await self.open()
                     await self._watch()
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             self.close()
+            if self._finder:
+                await self._finder.close()
 
     async def open(self) -> None:
-        """Connects.
+        """Connects, and waits until the server let us in.
 
         Raises:
             OSError: nobody answers there.
-            RedisConnectionError: it is not for us.
+            RedisError: it is not for us, or not the primary, or no Sentinel knows who that is.
         """
+        try:
+            if self._finder:
+                self._place = await self._finder.find()
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._connect()
+        except BaseException:
+            self.close()
+            if self._finder:
+                await self._finder.close()
+            raise
+
+    async def _connect(self) -> None:
         loop, to = asyncio.get_running_loop(), self._destination
         self._reader = hiredis.Reader()
-        async with asyncio.timeout(CONNECT_SECONDS):
-            if to.path:
-                await loop.create_unix_connection(lambda: self, to.path, ssl=to.tls)
-            else:
-                await loop.create_connection(lambda: self, to.host, to.port, ssl=to.tls)
+        self._let_in = loop.create_future()
+        if to.path:
+            await loop.create_unix_connection(lambda: self, to.path, ssl=to.tls)
+        else:
+            await loop.create_connection(lambda: self, *self._place, ssl=to.tls)
+        await self._let_in
 
     async def _watch(self) -> None:
-        """Waits until the connection is lost; gives one up that does not answer."""
+        """Waits until the connection is lost; gives one up that does not answer, or leads to a Redis of the past."""
         while not self.down.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.down.wait(), 1.0)
-            if self._waiting and self._waiting[0][1] < self._clock() and self._transport:
-                self._transport.abort()
+                await asyncio.wait_for(self.down.wait(), WATCH_SECONDS)
+            if (self._waiting and self._waiting[0][1] < self._clock()) or await self._is_elsewhere():
+                self.close()
+
+    async def _is_elsewhere(self) -> bool:
+        """Tells whether Sentinels name another primary than the one that this connection leads to."""
+        if not self._finder:
+            return False
+        try:
+            return await self._finder.find() != self._place
+        except (RedisError, OSError):
+            # They may be away while Redis is not.
+            return False
 
     def close(self) -> None:
         """Ends the connection; what was under way fails."""
-        if self._transport:
-            self._transport.abort()
+        if self._arriving:
+            self._arriving.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets Redis; called by the event loop."""
-        self._transport = transport  # type: ignore[assignment]  # TCP and Unix transports both can write
+        self._arriving = transport  # type: ignore[assignment]  # TCP and Unix transports both can write
         self.down.clear()
-        self.up.set()
-        if self._destination.greeting:
-            self._waiting.extend(
-                [(self._greeted, self._clock() + ANSWER_SECONDS)] * self._destination.greetings
-            )
-            self._transport.write(self._destination.greeting)  # type: ignore[union-attr]  # just set
+        to = self._destination
+        self._greetings_left = to.greetings
+        if not to.greetings:
+            self._welcome()
+            return
+        self._waiting.extend([(self._greeted, self._clock() + ANSWER_SECONDS)] * to.greetings)
+        self._arriving.write(to.greeting)  # type: ignore[union-attr]  # just set
 
     def _greeted(self, reply: Reply) -> None:
-        if isinstance(reply, Exception) and self._transport:
-            self._transport.abort()
+        wrong = refusal(reply)
+        if wrong is None and not isinstance(reply, RedisConnectionError):
+            self._greetings_left -= 1
+            if not self._greetings_left:
+                self._welcome()
+            return
+        if self._let_in and not self._let_in.done():
+            self._let_in.set_exception(wrong or reply)
+        self.close()
+
+    def _welcome(self) -> None:
+        self._transport = self._arriving
+        self.up.set()
+        if self._let_in and not self._let_in.done():
+            self._let_in.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         """Hands replies over; called by the event loop."""
@@ -172,11 +223,17 @@ class Pipe(asyncio.Protocol):
                 self._push(reply)
                 continue
             receive, _ = self._waiting.popleft()
-            receive(exception(reply) if isinstance(reply, hiredis.ReplyError) else reply)
+            receive(self._refused(reply) if isinstance(reply, hiredis.ReplyError) else reply)
+
+    def _refused(self, reply: Exception) -> RedisError:
+        error = exception(reply)
+        if isinstance(error, Demoted):
+            self.close()
+        return error
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fails what was under way; called by the event loop."""
-        self._transport = None
+        self._arriving = self._transport = None
         self.up.clear()
         self.down.set()
         waiting, self._waiting = self._waiting, deque()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pullback.contract.names import PREFIX
-
 #: How often a worker slot says that it is alive, in seconds.
 BEAT_SECONDS = 1.0
 
@@ -36,14 +32,3 @@ INLINE_EVALUATION_BYTES = 65_536
 
 #: Outcomes up to this many bytes travel in the gateway's channel; longer ones are fetched from the job record.
 INLINE_OUTCOME_BYTES = 65_536
-
-#: Celery over Redis: keys under our own prefix, one list for a queue, and no waiting without an end on a dead socket.
-CELERY_TRANSPORT_OPTIONS: dict[str, Any] = {
-    "global_keyprefix": f"{PREFIX}celery:",
-    "priority_steps": [0],
-    "socket_timeout": 10.0,
-    "socket_connect_timeout": 2.0,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "visibility_timeout": 60,
-}

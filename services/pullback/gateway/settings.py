@@ -38,7 +38,10 @@ class GatewaySettings(BaseSettings):
         extra="forbid",
     )
 
-    redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
+    redis_url: RedisUrl = Field(
+        "redis://127.0.0.1:6379/0",
+        description="where Redis is, or its Sentinels (see [durability](durability.md)), passwords included",
+    )
     listen: Listen = Field("127.0.0.1:50051", description="host:port to listen on; port 0 takes a free one")
     default_timeout_seconds: float = Field(
         30.0, gt=0, description="time limit of an evaluation that sets none"

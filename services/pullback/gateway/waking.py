@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from pullback.broker import CELERY_TRANSPORT_OPTIONS, celery_url
+from pullback.broker import celery_options
 from pullback.contract.names import DRAIN_TASK, PREFIX, queue_name
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ class Waker:
     """Sends wake-ups from a thread of its own, for Celery's client blocks."""
 
     def __init__(self, redis_url: str) -> None:
-        self._app = Celery("pullback", broker=celery_url(redis_url), set_as_current=False)
-        self._app.conf.update(broker_transport_options=CELERY_TRANSPORT_OPTIONS, task_ignore_result=True)
+        self._app = Celery("pullback", set_as_current=False)
+        self._app.conf.update(celery_options(redis_url), task_ignore_result=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wake")
 
     def wake(self, lane: str) -> None:

@@ -115,7 +115,8 @@ async def test_a_wrong_password_is_refused(redis_url: str) -> None:
     with pytest.raises(RedisError):
         Line(wrong).call("PING")
     pipe = Pipe(wrong)
-    await pipe.open()
+    with pytest.raises(AuthenticationError):
+        await pipe.open()
     await pipe.down.wait()
     with pytest.raises(RedisConnectionError):
         await pipe.call("PING")

@@ -9,7 +9,7 @@ import pytest
 import redis
 from celery import Celery
 
-from pullback.broker import CELERY_TRANSPORT_OPTIONS, Line, Pipe, celery_url, connect, connect_async
+from pullback.broker import Line, Pipe, celery_options, connect, connect_async
 from pullback.broker.embedded.log import ServerLog
 from pullback.contract.names import PREFIX
 
@@ -64,8 +64,8 @@ async def test_every_connection_of_ours_goes_by_a_socket(url: str) -> None:
 
 def test_celery_sends_by_a_socket(url: str) -> None:
     """A wake-up lies in the queue of the database that the URL names."""
-    with Celery("test", broker=celery_url(url), set_as_current=False) as app:
-        app.conf.update(broker_transport_options=CELERY_TRANSPORT_OPTIONS)
+    with Celery("test", set_as_current=False) as app:
+        app.conf.update(celery_options(url))
         app.send_task("wake", queue="queue")
     with redis.Redis.from_url(url) as client:
         assert client.llen(f"{PREFIX}celery:queue") == 1
@@ -74,4 +74,4 @@ def test_celery_sends_by_a_socket(url: str) -> None:
 @pytest.mark.parametrize("same", ["redis://:p@host:6379/1", "rediss://host/0"])
 def test_celery_knows_other_urls_as_they_are(same: str) -> None:
     """Only Unix sockets are spelled otherwise."""
-    assert celery_url(same) == same
+    assert celery_options(same)["broker_url"] == same

@@ -64,11 +64,26 @@ def test_a_redis_url_begins_with_a_scheme_of_redis(scheme: str) -> None:
     assert _Model(redis_url=url).redis_url == url
 
 
+@pytest.mark.parametrize("scheme", ["redis+sentinel", "rediss+sentinel"])
+def test_a_redis_url_may_name_sentinels(scheme: str) -> None:
+    """Several places and the name of the Redis make such a URL; what is missing is said, and nothing is quoted."""
+    url = f"{scheme}://user:p%40ss@one.example,two.example:26380/mymaster/1?sentinel_password=x"
+    assert _Model(redis_url=url).redis_url == url
+    explained = _explained(redis_url=f"{scheme}://:secret@one.example:1,two.example:2")
+    assert explained.startswith("PULLBACK_REDIS_URL: write the name that the Sentinels know Redis by")
+    assert "secret" not in explained
+
+
 # "password" is a word of the explanation itself, and hypothesis reads the code for words to try.
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=9))
 def test_a_password_is_never_repeated(secret: str) -> None:
     """Whatever is wrong with a URL, the explanation does not quote it."""
-    for url in (f"http://:{secret}@host", f"{secret}", f"redis://:a{secret}/{secret}@host"):
+    for url in (
+        f"http://:{secret}@host",
+        f"{secret}",
+        f"redis://:a{secret}/{secret}@host",
+        f"redis+sentinel://:{secret}:{secret}",
+    ):
         explained = _explained(redis_url=url)
         assert explained.startswith("PULLBACK_REDIS_URL: ")
         assert secret not in explained.removeprefix("PULLBACK_REDIS_URL: ")

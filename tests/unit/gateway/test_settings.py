@@ -58,7 +58,8 @@ def test_a_wrong_setting_is_explained_in_one_line() -> None:
     process = _run(PULLBACK_REDIS_URL="http://:secret@redis.example")
     assert process.returncode == 2
     assert process.stderr == (
-        "PULLBACK_REDIS_URL: write a URL that begins with redis://, rediss:// or unix://\n"
+        "PULLBACK_REDIS_URL: write a URL that begins with redis://, rediss://, redis+sentinel://, "
+        "rediss+sentinel:// or unix://\n"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from pullback.broker import CELERY_TRANSPORT_OPTIONS, celery_url
+from pullback.broker import celery_options
 from pullback.contract.names import DRAIN_TASK, queue_name
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pullback.worker.stopping import StopFlag
 
 _CONFIGURATION: dict[str, Any] = {
-    "broker_transport_options": CELERY_TRANSPORT_OPTIONS,
     # Celery's own limit is 100 tries, after which a worker ends although Redis may come back.
     "broker_connection_max_retries": None,
     "broker_connection_retry_on_startup": True,
@@ -44,8 +43,8 @@ def make_app(settings: WorkerSettings, process: SlotProcess, stop: StopFlag, rea
         stop: set here when the worker shuts down.
         ready: a descriptor that each process writes one byte to when it is ready.
     """
-    app = Celery("pullback", broker=celery_url(settings.redis_url), set_as_current=False)
-    app.conf.update(_CONFIGURATION)
+    app = Celery("pullback", set_as_current=False)
+    app.conf.update(_CONFIGURATION, **celery_options(settings.redis_url))
 
     def wake(lane: str) -> None:
         app.send_task(DRAIN_TASK, args=[lane], queue=queue_name(settings.device), ignore_result=True)

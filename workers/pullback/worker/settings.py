@@ -30,7 +30,10 @@ class WorkerSettings(BaseSettings):
         extra="forbid",
     )
 
-    redis_url: RedisUrl = Field("redis://127.0.0.1:6379/0", description="where Redis is, password included")
+    redis_url: RedisUrl = Field(
+        "redis://127.0.0.1:6379/0",
+        description="where Redis is, or its Sentinels (see [durability](durability.md)), passwords included",
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="the device class whose lane this worker takes")
     compute: Literal["", "cpu", "cuda"] = Field(
         "", description="what to compute on, where that differs from `device`: for rehearsals without a GPU"
