@@ -43,7 +43,7 @@ def evaluation(
     seed: int = 0,
     **named_inputs: Any,
 ) -> pb.Evaluation:
-    """Makes an evaluation, to be given to `evaluate_many`.
+    """Makes an evaluation, to be given to `evaluate_many`, to `job` or to `Jobs.submit`.
 
     Python numbers and nested lists become what `torch.tensor` makes of them: float32, int64, bool or
     complex64. Arrays and torch tensors keep their data type. An input named like a parameter goes into
@@ -59,7 +59,7 @@ def evaluation(
         return_graph: True for the autograd graph too.
         device: the class of device to run on.
         timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
-            One above the service's maximum is shortened to it.
+            One above the service's maximum is shortened to it. Of a job, it bounds each attempt, and waiting not.
         seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
         **named_inputs: further inputs.
 

@@ -5,7 +5,24 @@ import math
 import pytest
 
 from pullback.client.retries import Attempts, Backoff
-from pullback.contract.errors import InvalidArgument, LimitExceeded, Overloaded, Unreachable
+from pullback.contract.errors import (
+    TABLE,
+    InvalidArgument,
+    LimitExceeded,
+    Overloaded,
+    PullbackError,
+    QueueUnavailable,
+    Stopping,
+    Unreachable,
+)
+
+
+@pytest.mark.parametrize("cls", TABLE)
+def test_only_what_passes_by_is_tried_again(cls: type[PullbackError]) -> None:
+    """A service that is full, cannot reach its queue, is stopping or is away: nothing else is sent twice."""
+    passes = cls in {Overloaded, QueueUnavailable, Stopping, Unreachable}
+    assert (Backoff(30.0).delay(cls("no")) is not None) == passes
+    assert Backoff(30.0).delay(cls("no", retry_seconds=1.0)) is not None
 
 
 def test_what_cannot_be_mended_is_not_tried_again() -> None:
