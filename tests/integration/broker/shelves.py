@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from pullback.broker import Ended, LaneDrain, ShelfDrain, Shelves, Submission
 from pullback.contract.lifecycle import Event, Priority
-from pullback.contract.names import lane_key, tenant_tag
+from pullback.contract.names import ALARMS, RECORDS, lane_key, tenant_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from redis import Redis
     from tests.integration.broker.conftest import Broker
 
     from pullback.broker import HeldJob
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 TENANT = tenant_tag("one")
 OTHER = tenant_tag("other")
 ENGINE = "1.0"
+# Where a record has its deadline: after the letter, two digests and six numbers.
+DEADLINE_AT = 1 + 2 * 16 + 6 * 8
+
 LONGEST_MS = 1_000_000
 TTL_MS = 500_000
 
@@ -64,6 +68,17 @@ def drain(broker: Broker, device: str = "cpu", *, worker: str = "worker") -> tup
     lane = LaneDrain(broker.line, lane_key(device), uuid4().hex)
     lane.join()
     return lane, ShelfDrain(broker.line, device, lane.name, worker=worker)
+
+
+def ring(redis: Redis, tenant: bytes, job_id: str, device: str = "cpu") -> None:
+    """Lets the time come at which something is due for a job."""
+    redis.zadd(f"{ALARMS}{device}", {f"{tenant.hex()}/{job_id}": 1}, xx=True)
+
+
+def pass_deadline(redis: Redis, tenant: bytes, job_id: str, device: str = "cpu") -> None:
+    """Lets a job's deadline pass."""
+    redis.setrange(f"{RECORDS}{tenant.hex()}/{job_id}", DEADLINE_AT, (1).to_bytes(8, "little"))
+    ring(redis, tenant, job_id, device)
 
 
 def succeeded(jobs: Iterable[HeldJob], outcome: bytes = b"outcome", seconds: float = 0.001) -> list[Ended]:

@@ -44,7 +44,7 @@ for at = FIRST, #ARGV, PER_JOB do
     call('SET', OUTCOMES .. address, outcome)
     if state == 'S' and r.reuse ~= NO_DIGEST then
       local key = REUSE .. tenant_of(address) .. ':' .. CLASSES[class] .. ':' .. engine .. ':' .. r.reuse
-      call('SET', key, id_of(address), 'PX', math.max(r.ttl, 1))
+      call('SET', key, string.format('%.0f', sequence) .. '/' .. id_of(address), 'PX', math.max(r.ttl, 1))
     end
     finish(r, state)
     written = written + 1

@@ -6,7 +6,8 @@
 --   3 outcomes     by address; string; serialised EvaluateOutcome of a job that succeeded or failed; lives likewise
 --   4 indexes      by tenant; sorted set; the ids of its jobs, scored by sequence number
 --   5 events       by tenant; stream; what happened to its jobs, an hour of it; see `publish`
---   6 reuse        by tenant, class, engine and digest; string; the id of a job with that result; lives as long as that
+--   6 reuse        by tenant, class, engine and digest; string; the sequence number of a job with that result, "/", and
+--                  its id; lives as long as that job
 --   7 shelves      by class, tenant and priority; sorted set; the ids of jobs that wait, scored by sequence number
 --   8 shares       by class; sorted set; tenants with jobs on shelves, scored by the seconds that they were charged
 --   9 spent        by class; sorted set; tenants without, scored likewise while that is more than others were charged

@@ -37,15 +37,19 @@ end
 -- Finishes a job by the stored result of another one, if there is one.
 local function reuse(r)
   local key = reuse_key(r)
-  local from = call('GET', key)
-  if not from then
+  local stored = call('GET', key)
+  if not stored then
     return false
   end
-  local outcome = call('GET', OUTCOMES .. tenant_of(r.address) .. '/' .. from)
-  if not outcome then
+  -- By its number too, for the id may be another job's by now.
+  local sequence, from = string.match(stored, '^(%d+)/(.*)$')
+  local address = tenant_of(r.address) .. '/' .. from
+  local source = read_record(address)
+  if not source or source.sequence ~= tonumber(sequence) then
     call('DEL', key)
     return false
   end
+  local outcome = call('GET', OUTCOMES .. address)
   call('SET', OUTCOMES .. r.address, outcome)
   bytes = bytes + #outcome
   r.reused, r.from = 'H', from
