@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_status import rpc_status
+from tests.job_stand_in.service import JobServer
 
 from pullback.contract.errors import DeviceNotServed, ProgramError
 from pullback.contract.limits import MAX_MESSAGE_BYTES
@@ -186,4 +187,12 @@ def running() -> Iterator[Running]:
     server = Running()
     yield server
     server.service.gate.set()
+    server.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[JobServer]:
+    """A stand-in for the job service, on loopback."""
+    server = JobServer()
+    yield server
     server.stop()

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.job_stand_in.service import JobServer
 
 from pullback.client import (
     Cancelled,
@@ -28,16 +27,10 @@ from pullback.v1 import job_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.job_stand_in.service import JobServer
+
 # Seconds after which a test that waits has failed.
 PATIENCE = 30.0
-
-
-@pytest.fixture
-def server() -> Iterator[JobServer]:
-    """A stand-in for the job service, on loopback."""
-    server = JobServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -179,19 +179,21 @@ class AsyncJobs:
 
         One that is refused is given as its error and does not disturb the rest. What the service has no room for is
         sent again. No more is held than the messages under way, however many jobs there are. Nothing is sent before
-        the first future is asked for.
+        the first future is asked for. A caller who may leave the loop early SHOULD wrap the iterator in
+        `contextlib.aclosing`, which cancels what is under way; so with `watch` and `as_completed`.
 
         Args:
-            jobs: made by `job` or by `evaluation`. Read in the calling thread, as they are needed.
+            jobs: made by `job` or by `evaluation`. Read in the event loop, as they are needed.
             batch: jobs in one message, from 1 to 10,000.
-            in_flight: messages under way at once.
+            in_flight: messages under way at once. With one, jobs are created in the order given, but for those that are
+                sent again.
             run_id: what the request ids of jobs begin with that have neither an id nor a request id; None for a new
                 one. A script that is started again with the same jobs and the same `run_id` creates none twice.
             retry_for: the seconds to wait for room, or for the service, before giving up; None for the client's.
                 An answer with a created job renews them.
 
         Yields:
-            The index among `jobs`, and a `AsyncJobFuture` or a `PullbackError`.
+            The index among `jobs`, and an `AsyncJobFuture` or a `PullbackError`.
 
         Raises:
             PullbackError: the service refused all of a message, or could not be reached. Jobs may have been created

@@ -180,7 +180,8 @@ class Jobs:
         Args:
             jobs: made by `job` or by `evaluation`. Read in the calling thread, as they are needed.
             batch: jobs in one message, from 1 to 10,000.
-            in_flight: messages under way at once.
+            in_flight: messages under way at once. With one, jobs are created in the order given, but for those that are
+                sent again.
             run_id: what the request ids of jobs begin with that have neither an id nor a request id; None for a new
                 one. A script that is started again with the same jobs and the same `run_id` creates none twice.
             retry_for: the seconds to wait for room, or for the service, before giving up; None for the client's.

@@ -69,24 +69,19 @@ class Shipment:
             raise ValueError(f"batch is from 1 to {MAX_BATCH:,}, not {batch:,}")
         if in_flight < 1:
             raise ValueError(f"in_flight is at least 1, not {in_flight:,}")
-        self.in_flight: Final = in_flight
         self._batch = batch
         self._run_id: Final = run_id or new_request_id()
         self._backoff = Backoff(retry_for)
         self._count = 0
-        self._fresh = _Filling()
+        self._fresh = _Filling(batch)
+        self._ready: Batch | None = None
         self._waiting: deque[Parcel] = deque()
         self._resume_at = 0.0
 
     @property
-    def refused(self) -> bool:
-        """Whether there are jobs to be sent again."""
-        return bool(self._waiting)
-
-    @property
     def hungry(self) -> bool:
         """Whether a job is to be added before the next message is made."""
-        return not self._waiting and not self._fresh.full(self._batch)
+        return not self._waiting and self._ready is None and self._fresh.takes(1)
 
     def add(self, job: Submittable) -> None:
         """Takes a job.
@@ -97,6 +92,8 @@ class Shipment:
         if not isinstance(job, Submittable):
             kind = type(job).__name__
             raise TypeError(f"jobs[{self._count}] is a {kind}; make it with pullback.client.job(...)")
+        if not self._fresh.takes(job.ByteSize()):
+            self._ready, self._fresh = self._fresh.batch(), _Filling(self._batch)
         self._fresh.add(self._count, job, f"{self._run_id}:{self._count}")
         self._count += 1
 
@@ -104,7 +101,10 @@ class Shipment:
         """Gives the message to send now; None where nothing is left to send."""
         if self._waiting:
             return self._again()
-        fresh, self._fresh = self._fresh, _Filling()
+        if self._ready is not None:
+            batch, self._ready = self._ready, None
+            return batch
+        fresh, self._fresh = self._fresh, _Filling(self._batch)
         return fresh.batch()
 
     def seconds_left(self) -> float:
@@ -150,8 +150,8 @@ class Shipment:
         return []
 
     def _again(self) -> Batch | None:
-        filling = _Filling()
-        while self._waiting and not filling.full(self._batch):
+        filling = _Filling(self._batch)
+        while self._waiting and filling.takes(self._waiting[0].request.ByteSize()):
             parcel = self._waiting.popleft()
             filling.add(parcel.index, parcel.request, "")
         return filling.batch()
@@ -171,20 +171,22 @@ class Shipment:
 class _Filling:
     """A message that is being filled."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._parcels: list[Parcel] = []
         self._message = pb.BatchCreateJobsRequest()
         self._bytes = 0
 
-    def full(self, batch: int) -> bool:
-        """Tells whether another job has no place."""
-        return len(self._parcels) >= batch or self._bytes >= _BATCH_BYTES
+    def takes(self, size_bytes: int) -> bool:
+        """Tells whether there is room for a job: in an empty message for any, so that a long one goes alone."""
+        if not self._parcels:
+            return True
+        return len(self._parcels) < self._most and self._bytes + size_bytes <= _BATCH_BYTES
 
     def add(self, index: int, job: Submittable, request_id: str) -> None:
         """Puts a job in, under `request_id` where it has no name of its own."""
-        request = (
-            self._message.requests.add()
-        )  # filled in place: a copy of big inputs costs as much as sending them
+        # Filled in place, since a copy of one with big inputs costs as much as sending it.
+        request = self._message.requests.add()
         if isinstance(job, Evaluation):
             request.job.evaluation.CopyFrom(job)
         else:
