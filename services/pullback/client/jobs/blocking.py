@@ -289,7 +289,7 @@ class Jobs:
 
         A watch that breaks goes on where it broke. So does one of another process that is given the `cursor` of the
         last news that were dealt with, and the same conditions. Where the service holds changes so old no longer, the
-        present state of every job comes again, and `News.caught_up` is False until it is complete.
+        present state of every job comes again.
 
         Args:
             view: how much of each job.

@@ -219,7 +219,8 @@ class News(NamedTuple):
         jobs: those that are new to the caller or changed, each as it is now.
         deleted: the names of those that were deleted or whose time to live ended.
         cursor: where a later watch of the same jobs goes on.
-        caught_up: True from the news on with which the caller has the present state of every job.
+        caught_up: True from the news on with which the caller has the present state of every job. After a break it is
+            False again, until what happened meanwhile was given.
     """
 
     jobs: tuple[Job, ...]
