@@ -9,6 +9,7 @@ import typer
 from pullback.cli.address import DEFAULT_ADDRESS, Address
 from pullback.cli.exits import FAILED, faults_reported, output_kept
 from pullback.cli.jobs.commands import jobs_app
+from pullback.cli.jobs.submit_command import submit_command
 
 app = typer.Typer(
     name="pullback",
@@ -56,6 +57,7 @@ Seed = Annotated[
 ]
 
 app.add_typer(jobs_app)
+app.command("submit")(submit_command)
 
 
 def main() -> None:

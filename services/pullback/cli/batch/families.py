@@ -119,7 +119,7 @@ class BatchJob:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its own labels, at most 15, so that the batch's own fits."""
+        """Its own labels, at most 14, so that the batch's own two fit."""
         templates = self._family.labels
         if self._plain:
             return dict(templates)

@@ -32,8 +32,8 @@ DTypeName = Literal[
     "complex128",
 ]  # fmt: skip
 
-#: Most labels of a job in a file: the wire has one more, which names the batch.
-MOST_LABELS = 15
+#: Most labels of a job in a file: the wire has two more, which name the batch and when it was begun.
+MOST_LABELS = 14
 
 #: What label keys begin with that are the service's and the command's.
 OWN_LABELS = "pullback/"

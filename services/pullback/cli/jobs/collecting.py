@@ -107,6 +107,7 @@ class Collection:
         self._cancel = cancel
         self._clock = clock
         self._told = 0
+        self._failures: list[Job] = []
         self.cancelled: int | None = None
 
     def run(self) -> None:
@@ -135,6 +136,7 @@ class Collection:
                 for name in message.deleted:
                     self._lose(short_id(name))
                 self._caught_up = self._caught_up or message.caught_up
+                self._tell_failures()
             case Settled():
                 for slot, error in message.outcomes:
                     self._settle(slot, error)
@@ -151,10 +153,7 @@ class Collection:
         if self._file is not None:
             self._file.add(record_of(job.message) for job in arrived if job.done)
         changed = [job for job in arrived if self._tally.see(job.message)]
-        for job in changed:
-            # An earlier try at a row may come with the later one, and does not matter then.
-            if job.message.HasField("error") and self._tally.is_latest(job.message):
-                self._tell(job.id, TERMINAL[job.message.state].lower(), error_of(job.message.error))
+        self._failures += [job for job in changed if job.message.HasField("error")]
 
     def _completed(self, job: Job) -> Job | None:
         """Fetches the result that a watch left out."""
@@ -173,9 +172,15 @@ class Collection:
         self._tally.refuse(slot, TABLE[type(error)].reason)
         self._say(f"{slot}: refused: {error}")
 
-    def _tell(self, job_id: str, word: str, error: dict[str, str]) -> None:
-        text = f"{error['field']}: {error['message']}" if error["field"] else error["message"]
-        self._say(f"{job_id}: {word}: {text}")
+    def _tell_failures(self) -> None:
+        if not self._caught_up:
+            return  # a later try at a row may come with the rest, and then the earlier one does not matter
+        for job in self._failures:
+            if self._tally.is_latest(job.message):
+                error = error_of(job.message.error)
+                text = f"{error['field']}: {error['message']}" if error["field"] else error["message"]
+                self._say(f"{job.id}: {TERMINAL[job.message.state].lower()}: {text}")
+        self._failures.clear()
 
     def _say(self, text: str) -> None:
         self._told += 1
@@ -196,6 +201,7 @@ class Collection:
             return
         found = list(self._jobs.list(view=view_needed(self._file), names=wanted))
         self._arrive(found)
+        self._tell_failures()
         for job_id in set(wanted).difference(job.id for job in found):
             self._lose(job_id)
 

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
-from pullback.client import InternalFault, PullbackError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from pullback.client import News
+    from pullback.client import News, PullbackError
 
 # Messages that are under way to the main thread at once.
 _ROOM = 8
@@ -45,7 +43,7 @@ class Submitted:
 class Broke:
     """A source ended by an error."""
 
-    error: BaseException
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +117,6 @@ class Inbox:
                 if self.closed.is_set():
                     return
                 self._queue.put((message, True))
-        except PullbackError as error:
-            self._queue.put((Broke(error), False))
-        except Exception as error:  # noqa: BLE001 - the main thread raises it again, or has left
+        except Exception as error:  # noqa: BLE001 - the main thread raises it, unless it has left
             if not self.closed.is_set():
-                fault = InternalFault(f"{type(error).__name__}: {error}")
-                fault.__cause__ = error
-                self._queue.put((Broke(fault), False))
+                self._queue.put((Broke(error), False))

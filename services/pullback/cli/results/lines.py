@@ -118,12 +118,12 @@ class LinesFile:
     def _compact(self) -> None:
         if not self._twice:
             return
-        last = {slot: number for number, slot in self._slots() if slot in self._twice}
+        last = {slot: number for number, slot, _ in self._rows() if slot in self._twice}
         new = self._path.with_name(f"{self._path.name}.new")
         fd = open_held(new)
         os.ftruncate(fd, 0)
         with open(os.dup(fd), "wb") as file:  # noqa: PTH123 - of a descriptor, not of a path
-            for (number, slot), line in zip(self._slots(), self._read(), strict=True):
+            for number, slot, line in self._rows():
                 if last.get(slot, number) == number:
                     file.write(line)
         put_in_place(new, self._path)
@@ -131,6 +131,6 @@ class LinesFile:
         self._fd = fd
         self._twice.clear()
 
-    def _slots(self) -> Iterator[tuple[int, str]]:
+    def _rows(self) -> Iterator[tuple[int, str, bytes]]:
         for number, line in enumerate(self._read(), 1):
-            yield number, self._parse(number, line)[0]
+            yield number, self._parse(number, line)[0], line

@@ -68,8 +68,11 @@ def test_a_failure_is_a_row_with_its_error(tmp_path: Path) -> None:
     }
 
 
-def test_torn_at_any_byte_a_file_is_completed_without_a_row_twice(tmp_path: Path) -> None:
+def test_torn_at_any_byte_a_file_is_completed_without_a_row_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever prefix of the file a kill leaves, collecting again gives the same rows, each once."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # as many times as there are bytes
     whole = tmp_path / "whole.jsonl"
     _collect(whole, range(2))
     data = whole.read_bytes()
@@ -140,6 +143,21 @@ def test_a_later_try_replaces_the_row_of_an_earlier_one(tmp_path: Path) -> None:
         ("night-1.0", 0, "FAILED"),
         ("night-1.2", 2, "FAILED"),
         ("night-1.1:2", 1, "SUCCEEDED"),
+    ]
+
+
+def test_many_rows_are_kept_when_some_are_replaced(tmp_path: Path) -> None:
+    """In a file longer than any buffer, each row stays what it was, but for those that were tried again."""
+    path = tmp_path / "r.jsonl"
+    _collect(path, range(1_000), state=pb.JOB_STATE_FAILED)
+    file = LinesFile(path)
+    file.add(records(range(0, 1_000, 100), tries=2))
+    file.finish()
+    file.close()
+    again = [index for index in range(1_000) if index % 100 == 0]
+    kept = [index for index in range(1_000) if index % 100]
+    assert ids_in_lines(path) == [f"{BATCH}.{index}" for index in kept] + [
+        f"{BATCH}.{index}:2" for index in again
     ]
 
 
