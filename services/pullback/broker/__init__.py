@@ -2,7 +2,6 @@
 
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
 from pullback.broker.blocking import Line
-from pullback.broker.celery_options import celery_options
 from pullback.broker.connect import connect, connect_async
 from pullback.broker.draining import LaneDrain
 from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
@@ -61,7 +60,6 @@ __all__ = [
     "Sweeper",
     "TakenJob",
     "Upkeep",
-    "celery_options",
     "connect",
     "connect_async",
     "is_durable",

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pullback.broker.handshake import Destination
     from pullback.broker.pipe import Script
 
+# After how long without a command Sentinels are asked whether the connection still leads to the primary, in seconds.
+IDLE_SECONDS = 1.0
+
 # Bytes read at once: a batch of some hundred small evaluations.
 READ_BYTES = 1 << 18
 
@@ -44,6 +47,7 @@ class Line:
         self._place = (self._destination.host, self._destination.port)
         self._patience = ANSWER_SECONDS + blocking_seconds
         self._socket: socket.socket | None = None
+        self._used = 0.0
         self._reader = hiredis.Reader()
 
     def call(self, *command: Any) -> Any:
@@ -79,9 +83,7 @@ class Line:
 
     def _exchange(self, sent: bytes, replies: int) -> list[Any]:
         try:
-            line = self._socket or self._connect()
-            if self._finder:
-                line.settimeout(self._patience)
+            line = self._current()
             line.sendall(sent)
             return [self._read(line) for _ in range(replies)]
         except TimeoutError as error:
@@ -104,6 +106,18 @@ class Line:
             self._socket = None
         if self._finder:
             self._finder.close()
+
+    def _current(self) -> socket.socket:
+        """Gives the connection; a new one where this one was not used for a while and leads elsewhere meanwhile."""
+        if not self._finder:
+            return self._socket or self._connect()
+        now = time.monotonic()
+        if self._socket and now - self._used > IDLE_SECONDS and self._is_elsewhere():
+            self.close()
+        self._used = now
+        line = self._socket or self._connect()
+        line.settimeout(self._patience)
+        return line
 
     def _connect(self) -> socket.socket:
         if self._finder:

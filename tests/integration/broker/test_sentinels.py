@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from tests.turns import turn
 from tests.watched import WatchedRedis
 
-from pullback.broker import Line, Pipe, celery_options, connect, connect_async
+from pullback.broker import Line, Pipe, connect, connect_async
 from pullback.broker.replies import Demoted
+from pullback.broker.wakeups import celery_app
 from pullback.contract.names import PREFIX
 
 if TYPE_CHECKING:
@@ -71,9 +71,8 @@ async def until_answered(command: Callable[[], Awaitable[Any]]) -> Any:
 async def test_every_way_to_redis_finds_the_new_primary(watched: WatchedRedis, lose: str) -> None:
     """Both kinds of connection of the hot path, both of redis-py's, and Celery's sender, each up before the loss."""
     line = Line(watched.url)
-    with connect(watched.url) as client, Celery("test", set_as_current=False) as app:
+    with connect(watched.url) as client, celery_app(watched.url, takes=False) as app:
         async with kept(watched.url) as pipe, connect_async(watched.url) as waiting:
-            app.conf.update(celery_options(watched.url))
             line.call("RPUSH", "list", "before")
             client.rpush("list", "before")
             await pipe.call("RPUSH", "list", "before")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from celery import Celery
 
-from pullback.broker import Line, Pipe, celery_options, connect, connect_async
+from pullback.broker import Line, Pipe, connect, connect_async
 from pullback.broker.embedded.log import ServerLog
+from pullback.broker.wakeups import celery_app, celery_options
 from pullback.contract.names import PREFIX
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ async def test_every_connection_of_ours_goes_by_a_socket(url: str) -> None:
 
 def test_celery_sends_by_a_socket(url: str) -> None:
     """A wake-up lies in the queue of the database that the URL names."""
-    with Celery("test", set_as_current=False) as app:
-        app.conf.update(celery_options(url))
+    with celery_app(url, takes=False) as app:
         app.send_task("wake", queue="queue")
     with redis.Redis.from_url(url) as client:
         assert client.llen(f"{PREFIX}celery:queue") == 1
@@ -74,4 +73,4 @@ def test_celery_sends_by_a_socket(url: str) -> None:
 @pytest.mark.parametrize("same", ["redis://:p@host:6379/1", "rediss://host/0"])
 def test_celery_knows_other_urls_as_they_are(same: str) -> None:
     """Only Unix sockets are spelled otherwise."""
-    assert celery_options(same)["broker_url"] == same
+    assert celery_options(same, takes=True)["broker_url"] == same

@@ -5,13 +5,15 @@ from kombu import Connection
 from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.connection import SSLConnection
 
-from pullback.broker import celery_options, connect, connect_async
+from pullback.broker import connect, connect_async
+from pullback.broker.wakeups import celery_options
 
 
 def test_celery_is_told_of_every_sentinel() -> None:
     """Each has a URL with the user and password of Redis; its own go beside them, with the name."""
     options = celery_options(
-        "redis+sentinel://u:p%40w@one,[::1]:5/mine/2?sentinel_username=su&sentinel_password=sp"
+        "redis+sentinel://u:p%40w@one,[::1]:5/mine/2?sentinel_username=su&sentinel_password=sp",
+        takes=True,
     )
     assert options["broker_url"] == "sentinel://u:p%40w@one:26379/2;sentinel://u:p%40w@[::1]:5/2"
     transport = options["broker_transport_options"]
@@ -26,7 +28,7 @@ def test_celery_is_told_of_every_sentinel() -> None:
 
 def test_a_redis_without_a_password_is_asked_without_one() -> None:
     """Nothing is put where none is needed."""
-    options = celery_options("redis+sentinel://one/mine")
+    options = celery_options("redis+sentinel://one/mine", takes=True)
     assert options["broker_url"] == "sentinel://one:26379/0"
     assert (
         options["broker_transport_options"]["sentinel_kwargs"]
@@ -37,7 +39,7 @@ def test_a_redis_without_a_password_is_asked_without_one() -> None:
 
 def test_tls_is_for_redis_and_sentinels() -> None:
     """Both are checked against the same authorities."""
-    options = celery_options("rediss+sentinel://one/mine?ssl_ca_certs=/etc/ca.pem")
+    options = celery_options("rediss+sentinel://one/mine?ssl_ca_certs=/etc/ca.pem", takes=True)
     assert options["broker_use_ssl"] == {"ssl_cert_reqs": "required", "ssl_ca_certs": "/etc/ca.pem"}
     own = options["broker_transport_options"]["sentinel_kwargs"]
     assert own["ssl"] is True

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from pullback.broker import celery_options
+from pullback.broker.wakeups import celery_app
 from pullback.contract.names import DRAIN_TASK, queue_name
 
 if TYPE_CHECKING:
+    from celery import Celery
+
     from pullback.worker.process import SlotProcess
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
@@ -22,7 +23,6 @@ _CONFIGURATION: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_channel_error_retry": True,
     "accept_content": ["json"],
-    "task_ignore_result": True,
     # A worker whose slots are all taken leaves wake-ups in the queue, for workers that have one free.
     "worker_disable_prefetch": True,
     "worker_enable_remote_control": False,
@@ -43,8 +43,8 @@ def make_app(settings: WorkerSettings, process: SlotProcess, stop: StopFlag, rea
         stop: set here when the worker shuts down.
         ready: a descriptor that each process writes one byte to when it is ready.
     """
-    app = Celery("pullback", set_as_current=False)
-    app.conf.update(_CONFIGURATION, **celery_options(settings.redis_url))
+    app = celery_app(settings.redis_url, takes=True)
+    app.conf.update(_CONFIGURATION)
 
     def wake(lane: str) -> None:
         app.send_task(DRAIN_TASK, args=[lane], queue=queue_name(settings.device), ignore_result=True)
