@@ -150,6 +150,11 @@ def holders_key(device: str) -> str:
     return f"{HOLDERS}{device}"
 
 
+def swept_key(device: str) -> str:
+    """Names the Redis string that is there while a device class was swept of late."""
+    return f"{PREFIX}swept:{device}"
+
+
 #: The Redis string that names the gateway whose sweeper works at the moment.
 SWEEPER_LOCK = f"{PREFIX}sweeper"
 

@@ -8,7 +8,7 @@ from pullback.broker.jobs import FinishedJob, NewJob, TakenJob, new_job
 from pullback.broker.pipe import Pipe
 from pullback.broker.quarantine import CrashCounter, Quarantine, look_at_quarantine, look_for_worker
 from pullback.broker.results import ResultReader
-from pullback.broker.room import is_durable, is_full
+from pullback.broker.room import evicts, is_durable, is_full
 from pullback.broker.slots import Slot
 from pullback.broker.submitted import (
     EVENTS_CHANNEL,
@@ -62,6 +62,7 @@ __all__ = [
     "Upkeep",
     "connect",
     "connect_async",
+    "evicts",
     "is_durable",
     "is_full",
     "look_at_quarantine",

@@ -53,6 +53,7 @@ class ResultReader:
         deliver: Callable[[str, bytes], None],
         waiting: Callable[[], Iterable[str]],
         *,
+        lost: Callable[[str], None] = lambda _: None,
         news: Callable[[bytes], None] = lambda _: None,
         changed: Callable[[bytes], None] = lambda _: None,
     ) -> None:
@@ -64,6 +65,8 @@ class ResultReader:
             gateway: whose results to read.
             deliver: called in the event loop with a job's id and serialised `EvaluateOutcome`; must not block or raise.
             waiting: gives the ids of the accepted jobs that are waited for.
+            lost: called in the event loop with the id of each accepted job that Redis has no record of when it is newly
+                connected to; must not block or raise.
             news: called in the event loop with what is told of programs in quarantine; must not block or raise.
             changed: called in the event loop with the tag of a tenant whose submitted jobs changed; must not block or
                 raise.
@@ -73,6 +76,7 @@ class ResultReader:
         self._channel = results_key(gateway)
         self._deliver = deliver
         self._waiting = waiting
+        self._lost = lost
         self._news = news
         self._changed = changed
         self.connected = asyncio.Event()
@@ -141,7 +145,8 @@ class ResultReader:
     async def _look_at_all(self) -> None:
         job_ids = list(self._waiting())
         for start in range(0, len(job_ids), LOOK_AT_ONCE):
-            await self.look(job_ids[start : start + LOOK_AT_ONCE])
+            for job_id in await self.look(job_ids[start : start + LOOK_AT_ONCE]):
+                self._lost(job_id)
 
     async def look(self, job_ids: Sequence[str]) -> list[str]:
         """Looks at job records and delivers the outcomes of those that are finished.

@@ -31,3 +31,13 @@ async def is_durable(redis: Redis) -> bool:
     """
     persistence = await redis.info("persistence")
     return bool(int(persistence["aof_enabled"]))
+
+
+async def evicts(redis: Redis) -> bool:
+    """Tells whether Redis makes room by dropping keys, where it has a memory limit.
+
+    Raises:
+        RedisError: Redis cannot be reached.
+    """
+    memory = await redis.info("memory")
+    return int(memory["maxmemory"]) > 0 and memory["maxmemory_policy"] != "noeviction"

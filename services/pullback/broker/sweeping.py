@@ -31,6 +31,7 @@ from pullback.contract.names import (
     nodes_key,
     results_key,
     shares_key,
+    swept_key,
 )
 from pullback.contract.status import to_status
 from pullback.v1 import gradient_pb2
@@ -74,6 +75,7 @@ class Sweeper:
         swept, must_wake = await self._script(
             keys=[
                 lane, drains_key(lane), nodes_key(device), SWEEPER_LOCK, holders_key(device), shares_key(device),
+                swept_key(device),
             ],
             args=[
                 GROUP, job_key(""), evaluation_key(""), results_key(""), MOST_ATTEMPTS, self._lost,

@@ -183,9 +183,10 @@ class Desk:
             except (RedisError, OSError):
                 return
             for job_id in gone:
-                self._lost(job_id)
+                self.lost(job_id)
 
-    def _lost(self, job_id: str) -> None:
+    def lost(self, job_id: str) -> None:
+        """Tells all who wait for a job that its record is gone."""
         # At its time limit a record expires; the worker's answer, or this gateway's, is then on its way.
         limit = self._clock() + OVERDUE_SECONDS
         lost = [ticket for ticket in self._tickets.get(job_id, ()) if ticket.overdue > limit]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import grpc
@@ -22,6 +22,7 @@ from pullback.broker import (
     Shelves,
     Sweeper,
     connect_async,
+    evicts,
     is_durable,
     is_full,
     look_at_quarantine,
@@ -41,7 +42,7 @@ from pullback.gateway.tenants import Tenants
 from pullback.gateway.waking import Waker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from redis.asyncio.client import Redis
 
@@ -77,27 +78,31 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
     Raises:
         InvalidArgument: nobody can listen on the address of the settings.
     """
-    gateway = uuid4().hex
-    stop = _asked_to_stop()
+    gateway, stop = uuid4().hex, _asked_to_stop()
 
     async with AsyncExitStack() as stack:
         redis = connect_async(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        pipe = Pipe(settings.redis_url)
-        results = Pipe(settings.redis_url)
+        # Jobs have a connection of their own: whoever waits for an evaluation is not to stand behind a message of jobs.
+        pipe, results, jobs = (Pipe(settings.redis_url) for _ in range(3))
         waker = Waker(settings.redis_url)
         stack.callback(waker.close)
 
         desk = Desk(Acceptor(pipe, gateway, wake=waker.wake), max_in_flight=settings.max_in_flight)
         quarantine = Quarantine()
-        # On a connection of their own: whoever waits for an evaluation is not to stand behind a message of jobs.
-        jobs = Pipe(settings.redis_url)
         shelves = Shelves(
             jobs, redis, wake=waker.wake, longest_ms=round(settings.job_deadline_seconds * 1000)
         )
         feeds = Feeds(shelves, most_watchers=settings.max_watches)
         reader = ResultReader(
-            results, redis, gateway, desk.delivered, desk.waiting, news=quarantine.heard, changed=feeds.heard
+            results,
+            redis,
+            gateway,
+            desk.delivered,
+            desk.waiting,
+            lost=desk.lost,
+            news=quarantine.heard,
+            changed=feeds.heard,
         )
         server = grpc.aio.server(options=_options(settings))
         checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
@@ -107,7 +112,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         checks = _standard_services(server, settings)
         port = _listen(server, settings.listen)
 
-        for work in (
+        works = (
             pipe.keep(),
             results.keep(),
             jobs.keep(),
@@ -117,11 +122,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             _report_health(checks, reader),
             _watch_room(redis, desk, reader),
             _watch_quarantine(redis, quarantine),
-        ):
-            task = asyncio.create_task(work)
-            # None of them returns by itself. A gateway that lost one is half a gateway: better none, and a new one.
-            task.add_done_callback(lambda _: stop.set())
-            stack.push_async_callback(_end, task)
+        )
+        _keep_at(works, stop, stack)
         await server.start()
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
 
@@ -131,6 +133,15 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         servicer.stop()
         job_servicer.stop()
         await server.stop(settings.stop_grace_seconds)
+
+
+def _keep_at(works: Iterable[Coroutine[Any, Any, None]], stop: asyncio.Event, stack: AsyncExitStack) -> None:
+    """Does works beside each other for as long as the stack lasts. None of them returns by itself."""
+    for work in works:
+        task = asyncio.create_task(work)
+        # A gateway that lost one is half a gateway: better none, and a new one.
+        task.add_done_callback(lambda _: stop.set())
+        stack.push_async_callback(_end, task)
 
 
 def _asked_to_stop() -> asyncio.Event:
@@ -194,6 +205,10 @@ async def _watch_room(redis: Redis, desk: Desk, reader: ResultReader) -> None:
         with suppress(RedisError, OSError):
             if not warned and not await is_durable(redis):
                 log.warning("Redis keeps no append-only file: what was accepted is lost when it ends")
+            if not warned and await evicts(redis):
+                log.warning(
+                    "Redis drops keys when it is full, jobs among them: set maxmemory-policy noeviction"
+                )
             warned = True
             desk.full = await is_full(redis)
         await asyncio.sleep(ROOM_SECONDS)

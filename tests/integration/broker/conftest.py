@@ -58,6 +58,7 @@ class Broker:
 
     Attributes:
         woken: lanes for which a wake-up was asked.
+        lost: jobs that a reader found gone.
         reader: the reader that was made last.
     """
 
@@ -67,6 +68,7 @@ class Broker:
     pipe: Pipe
     line: Line
     woken: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     reader: ResultReader = field(init=False)
 
     def acceptor(self, gateway: str = "gateway") -> Acceptor:
@@ -112,7 +114,12 @@ class Broker:
         seen: Seen = asyncio.Queue()
         pipe = Pipe(self.url)
         self.reader = reader = ResultReader(
-            pipe, self.redis, gateway, lambda *outcome: seen.put_nowait(outcome), lambda: waiting
+            pipe,
+            self.redis,
+            gateway,
+            lambda *outcome: seen.put_nowait(outcome),
+            lambda: waiting,
+            lost=self.lost.append,
         )
         tasks = [asyncio.create_task(work) for work in (pipe.keep(), reader.run())]
         await reader.connected.wait()

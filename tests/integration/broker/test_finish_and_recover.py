@@ -10,7 +10,7 @@ from tests.integration.broker.conftest import LANE, job, succeed
 from pullback.broker import Accepted, FinishedJob, Known, Slot
 from pullback.broker.tuning import INLINE_OUTCOME_BYTES, MOST_ATTEMPTS
 from pullback.contract.lifecycle import State
-from pullback.contract.names import SWEEPER_LOCK, job_key
+from pullback.contract.names import SWEEPER_LOCK, drains_key, job_key
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
@@ -74,6 +74,15 @@ async def test_what_was_told_while_nobody_listened_is_found(broker: Broker) -> N
         assert await seen.get() == ("a", b"unheard")
 
 
+async def test_a_job_that_redis_lost_is_told_at_once(broker: Broker) -> None:
+    """A reader that connects to a Redis without the record of a job says so before anything else."""
+    broker.slot()
+    await broker.accept(job(job_id="kept"))
+    async with broker.reading(waiting=["gone", "kept"]) as seen:
+        assert broker.lost == ["gone"]
+        assert seen.empty()
+
+
 async def test_a_broken_connection_is_made_again(broker: Broker) -> None:
     """After Redis cut every connection, results arrive again."""
     broker.slot()
@@ -121,6 +130,23 @@ async def test_a_living_drains_jobs_are_left_alone(broker: Broker) -> None:
     await broker.accept(job())
     broker.drain().take(1, 1000)
     assert await broker.sweeper().sweep("cpu") == 0
+
+
+async def test_drains_that_could_not_beat_are_waited_for(broker: Broker) -> None:
+    """After a time in which Redis was away, drains get two beats' time; a drain that is silent then is dead."""
+    broker.slot()
+    await broker.accept(job(1.0, "a"), job(2.0, "b"))
+    alive, dead = broker.drain(), broker.drain()
+    alive.take(1, 1000)
+    dead.take(1, 1000)
+    sweeper = broker.sweeper()
+    # As a Redis finds them that was frozen, or comes back from its file.
+    broker.sync.zadd(drains_key(LANE), {alive.name: 1, dead.name: 1})
+    assert await sweeper.sweep("cpu") == 0
+    broker.slot().beat(LANE, alive.name)
+    broker.sync.zadd(drains_key(LANE), {dead.name: 1})
+    assert await sweeper.sweep("cpu") == 1
+    assert broker.sync.zscore(drains_key(LANE), alive.name)
 
 
 async def test_a_late_finish_of_a_swept_job_counts_once(broker: Broker) -> None:

@@ -4,7 +4,7 @@
 -- Submitted jobs are put back by upkeep.lua.
 --
 -- KEYS: 1 lane (stream), 2 drains (sorted set), 3 nodes (sorted set), 4 lock (string; the sweeper's name); see accept.lua;
---   5 holders (set), 6 shares (sorted set); see submitted.lua.
+--   5 holders (set), 6 shares (sorted set); see submitted.lua; 7 swept (string; there while the lane was swept of late).
 --   Written too, by names that the entries hold: job records and long evaluations (strings), and results:<gateway>
 --   (channel; see finish.lua).
 -- ARGV: group, prefix of job records, prefix of long evaluations, prefix of results channels, most attempts, outcome of a
@@ -15,7 +15,7 @@
 
 -- include jobs.lua
 
-local lane, drains, nodes, lock, holders, shares = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local lane, drains, nodes, lock, holders, shares, swept_of_late = unpack(KEYS)
 local group, records, evaluations, results = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most, lost, wake_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local lock_life, sweeper, drain_life, slot_life = ARGV[8], ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
@@ -87,11 +87,24 @@ local function bury(set)
   end
 end
 
+-- Where nobody swept for a while, Redis may have been away: frozen, started again, or another in its place. Drains could
+-- not beat meanwhile. They are given the time of two beats, so that it costs no job an attempt.
+local function spare(set)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now)) do
+    if string.sub(member, 1, 5) ~= 'wake:' then
+      redis.call('ZADD', set, now + LAST_CHANCE_MS, member)
+    end
+  end
+end
+
 local holder = redis.call('GET', lock)
 if holder and holder ~= sweeper then
   return { -1, 0 }
 end
 redis.call('SET', lock, sweeper, 'PX', lock_life)
+if not redis.call('SET', swept_of_late, '', 'PX', lock_life, 'GET') then
+  spare(drains)
+end
 redis.call('ZREMRANGEBYSCORE', drains, '-inf', now)
 bury(nodes)
 clamp(drains, math.max(drain_life, wake_life))
