@@ -28,8 +28,10 @@ settings.load_profile("ours")
 class RedisControl:
     """A server that a test may hurt."""
 
-    def __init__(self, server: EmbeddedRedis) -> None:
+    def __init__(self, server: EmbeddedRedis, data: Path) -> None:
         self._server = server
+        #: Its data directory.
+        self.data = data
 
     @property
     def url(self) -> str:
@@ -98,7 +100,7 @@ def redis_url(redis_binary: Server, tmp_path_factory: pytest.TempPathFactory) ->
 def redis_server(redis_binary: Server, tmp_path: Path) -> Iterator[RedisControl]:
     """A server of one test's own, which may be killed, restarted and frozen."""
     with EmbeddedRedis(tmp_path / "redis", server=redis_binary) as server:
-        control = RedisControl(server)
+        control = RedisControl(server, tmp_path / "redis")
         yield control
         if control.running():
             control.thaw()
