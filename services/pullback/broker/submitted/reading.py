@@ -82,17 +82,10 @@ async def _texts(redis: AsyncRedis, prefix: str, tenant: bytes, job_ids: Sequenc
     return texts
 
 
-async def read_sizes(
-    redis: AsyncRedis, tenant: bytes, job_ids: Sequence[str], *, evaluation: bool
-) -> list[int]:
-    """Gives how many bytes are to be read of each job beside its record."""
+def size_commands(tenant: bytes, job_ids: Sequence[str], *, evaluation: bool) -> list[tuple[str, str]]:
+    """Gives the commands that ask how much is to be read of each job beside its record: one for each, or two."""
     prefixes = (OUTCOMES, EVALUATIONS) if evaluation else (OUTCOMES,)
-    async with redis.pipeline(transaction=False) as pipeline:
-        for job_id in job_ids:
-            for prefix in prefixes:
-                pipeline.strlen(prefix + address(tenant, job_id))
-        sizes: list[int] = await pipeline.execute()
-    return [sum(sizes[at : at + len(prefixes)]) for at in range(0, len(sizes), len(prefixes))]
+    return [("STRLEN", prefix + address(tenant, job_id)) for job_id in job_ids for prefix in prefixes]
 
 
 async def read_page(

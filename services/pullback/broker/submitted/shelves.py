@@ -15,7 +15,7 @@ from pullback.broker.pipe import Script
 from pullback.broker.submitted.events import end_of_events, events
 from pullback.broker.submitted.naming import KEYS, address, arguments
 from pullback.broker.submitted.packing import packed_submission
-from pullback.broker.submitted.reading import read, read_page, read_sizes
+from pullback.broker.submitted.reading import read, read_page, size_commands
 from pullback.broker.submitted.records import Created
 from pullback.contract.errors import JobIdReused, Overloaded, QueueUnavailable
 from pullback.contract.lifecycle import State
@@ -95,8 +95,10 @@ class Shelves:
 
     async def sizes(self, tenant: bytes, job_ids: Sequence[str], *, evaluation: bool) -> list[int]:
         """Gives how many bytes each job's outcome takes, and its evaluation if that is to count."""
-        with _reachable():
-            return await read_sizes(self._redis, tenant, job_ids, evaluation=evaluation)
+        # Over the pipe, which takes a tenth of the time that redis-py does for so many short commands.
+        sizes = await self._ask(size_commands(tenant, job_ids, evaluation=evaluation))
+        each = 2 if evaluation else 1
+        return [sum(sizes[at : at + each]) for at in range(0, len(sizes), each)]
 
     async def page(
         self,
@@ -152,6 +154,25 @@ class Shelves:
             reply = await self._run(script, [address(tenant, job_id) for job_id in some])
             letters += reply.decode()
         return letters
+
+    async def _ask(self, commands: Sequence[tuple[str, ...]]) -> list[Reply]:
+        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        replies: list[Reply] = []
+
+        def receive(reply: Reply) -> None:
+            replies.append(reply)
+            if len(replies) == len(commands) and not future.done():
+                future.set_result(replies)
+
+        for command in commands:
+            self._pipe.send(command, receive)
+        if commands:
+            await future
+        with _reachable():
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
 
     async def _run(self, script: Script, own: list[Any]) -> Reply:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
