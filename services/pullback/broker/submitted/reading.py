@@ -53,16 +53,25 @@ async def read(
     for start in range(0, len(job_ids), RECORDS_AT_ONCE):
         some = job_ids[start : start + RECORDS_AT_ONCE]
         records: list[Any] = await redis.mget([RECORDS + address(tenant, each) for each in some])
-        jobs += [
+        found = [
             stored_job(job_id, record) if record else None
             for job_id, record in zip(some, records, strict=True)
         ]
+        jobs += await _with_texts(redis, tenant, found, evaluation=evaluation, outcome=outcome)
+    return jobs
+
+
+async def _with_texts(
+    redis: AsyncRedis, tenant: bytes, jobs: list[StoredJob | None], *, evaluation: bool, outcome: bool
+) -> list[StoredJob | None]:
     there = [job for job in jobs if job]
     evaluations = await _texts(
         redis, EVALUATIONS, tenant, [job.job_id for job in there] if evaluation else []
     )
     wanted = {State.FAILED, State.CANCELLED, State.EXPIRED} | ({State.SUCCEEDED} if outcome else set())
     outcomes = await _texts(redis, OUTCOMES, tenant, [job.job_id for job in there if job.state in wanted])
+    if not evaluations and not any(job.state in wanted for job in there):
+        return jobs
     return [
         job
         and job._replace(
@@ -104,9 +113,9 @@ async def read_page(
         )
     page: list[StoredJob] = []
     looks = 0
+    # No more than are wanted, as long as most that is looked at is.
+    at_once = min(count, RECORDS_AT_ONCE)
     while looks < LOOKS:
-        # Where most that is looked at is given, no more is looked at.
-        at_once = RECORDS_AT_ONCE if selection.states or selection.labels else min(count, RECORDS_AT_ONCE)
         ids = await _ids(redis, tenant, selection, after, at_once, oldest_first=oldest_first)
         for job in await read(redis, tenant, [job_id for job_id, _ in ids], evaluation=False, outcome=False):
             if job and matches(job, selection):
@@ -118,6 +127,7 @@ async def read_page(
         job_id, sequence = ids[-1]
         after = (sequence, job_id)
         looks += len(ids)
+        at_once = min(2 * at_once, RECORDS_AT_ONCE)
     return page, after
 
 

@@ -42,7 +42,7 @@ UNDER_WAY = 2
 
 # How long the event loop is kept, in seconds, before others have a turn; and, while requests are only counted, after
 # how many.
-TURN_SECONDS = 0.004
+TURN_SECONDS = 0.002
 COUNTED_AT_ONCE = 2_000
 
 DEFAULT_ATTEMPTS = 5
