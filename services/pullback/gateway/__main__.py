@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.settings import explain
+from pullback.gateway.boundary import GRPC_LOGGER, is_worth_a_line
 from pullback.gateway.server import serve
 from pullback.gateway.settings import GatewaySettings
 
@@ -23,6 +24,7 @@ COLLECT_AFTER = 50_000
 def main() -> int:
     """Runs a gateway; says on standard output when it is ready."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger(GRPC_LOGGER).addFilter(is_worth_a_line)
     try:
         settings = GatewaySettings()
     except ValidationError as error:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Where gRPC's asyncio server says what went wrong.
+GRPC_LOGGER = "grpc._cython.cygrpc"
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -78,6 +81,12 @@ def stream(
             await _abort(context, error)
 
     return call
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Tells whether the log is to have what gRPC says: not that a caller left while something was sent to it."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != "ExecuteBatchError"
 
 
 def refuse_garbled(request: object) -> None:
