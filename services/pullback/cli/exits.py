@@ -57,10 +57,11 @@ def faults_reported(program: str = "") -> Iterator[None]:
     except PullbackError as fault:
         in_file = fault.field == "program" and program.startswith("@")
         typer.echo(f"pullback: {program[1:]}: {fault.message}" if in_file else f"pullback: {fault}", err=True)
-        raise typer.Exit(_status(fault)) from None
+        raise typer.Exit(status_of(fault)) from None
 
 
-def _status(fault: PullbackError) -> int:
+def status_of(fault: PullbackError) -> int:
+    """Gives the exit status that an error ends a command with."""
     from google.rpc import code_pb2  # noqa: PLC0415 - keeps the command quick to start
 
     from pullback.contract.errors import TABLE  # noqa: PLC0415 - keeps the command quick to start

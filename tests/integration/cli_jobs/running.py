@@ -30,7 +30,13 @@ class Running:
     """
 
     def __init__(
-        self, words: Sequence[str], address: str, *, terminal: bool = False, cwd: Path | None = None
+        self,
+        words: Sequence[str],
+        address: str,
+        *,
+        terminal: bool = False,
+        cwd: Path | None = None,
+        most_blocks: int | None = None,
     ) -> None:
         """Starts it.
 
@@ -39,12 +45,16 @@ class Running:
             address: of the service.
             terminal: whether it finds a terminal, on which it can ask.
             cwd: the folder that it runs in.
+            most_blocks: the longest that a file may become that it writes, in blocks of 512 bytes; None for any length.
         """
         self.text = ""
         self._reads, writes = pty.openpty() if terminal else os.pipe()
         environment = {**os.environ, "PULLBACK_ADDRESS": address, "TERM": "xterm", "COLUMNS": "100"}
+        limited = (
+            [] if most_blocks is None else ["/bin/sh", "-c", f'ulimit -f {most_blocks}; exec "$@"', "sh"]
+        )
         self.process = subprocess.Popen(
-            [PULLBACK, *words],
+            [*limited, str(PULLBACK), *words],
             env=environment,
             stdin=writes if terminal else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -102,3 +112,10 @@ class Running:
             self.text += data.decode()
         output = self.process.stdout.read()
         return self.process.wait(PATIENCE), output
+
+    def rest(self) -> str:
+        """Gives what was not read yet of an ended command's messages."""
+        found = b""
+        while data := os.read(self._reads, 65_536):
+            found += data
+        return found.decode()

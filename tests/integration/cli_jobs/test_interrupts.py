@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.cli_jobs.conftest import BATCH, request
-from tests.integration.cli_jobs.running import Running
-from tests.unit.cli.results.samples import ids_in_lines
+from tests.integration.cli_jobs.running import PATIENCE, Running
+from tests.unit.cli.results.samples import READERS, ids_in_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,3 +114,39 @@ def test_ctrl_c_can_cancel_the_jobs(server: JobServer, client: Client, tmp_path:
     assert "cancelled 2 jobs" in running.text
     assert [job.state for job in client.jobs.list()] == ["cancelled", "cancelled", "succeeded"]
     assert sorted(ids_in_lines(path)) == ["night-1.0", "night-1.1", "night-1.2"]
+
+
+@pytest.mark.usefixtures("submitted")
+@pytest.mark.parametrize("suffix", [".jsonl", ".npz"])
+def test_a_file_that_cannot_grow_loses_no_row(
+    suffix: str, server: JobServer, client: Client, tmp_path: Path
+) -> None:
+    """Where there is no room for results, the status says so, no part of a row is left, and there is a way to go on."""
+    list(client.jobs.submit_many(map(request, range(3, 600))))
+    server.service.store.finish_all()
+    path = tmp_path / f"r{suffix}"
+    words = ["jobs", "export", "--wait", "--batch-id", BATCH, "-o", str(path)]
+    with Running(words, server.address, most_blocks=400) as running:
+        assert running.end()[0] == 4
+    assert (
+        "pullback: the results cannot be written: [Errno 27] File too large. The jobs go on" in running.text
+    )
+    assert "to go on: pullback jobs export" in running.text
+    if suffix == ".jsonl":
+        assert path.read_bytes()[-2:] in {b"", b"}\n"}
+    with Running(words, server.address) as running:
+        assert running.end()[0] == 0
+    assert sorted(READERS[suffix](path)) == sorted(f"{BATCH}.{index}" for index in range(600))
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_reader_that_has_enough_ends_it_quietly(server: JobServer) -> None:
+    """Results that go down a pipe, as to head, end with it; nothing is said, and no traceback is shown."""
+    server.service.store.finish_all()
+    with Running(
+        ["jobs", "export", "--wait", "--batch-id", BATCH, "-o", "-", "--progress", "none"], server.address
+    ) as running:
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+        assert running.process.wait(PATIENCE) == 1
+        assert running.rest() == ""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from pullback.cli.exits import FAILED, NOT_WRITTEN, SIGNALLED
+from pullback.cli.exits import FAILED, NOT_WRITTEN, SIGNALLED, status_of
 from pullback.cli.jobs import tally as states
 from pullback.cli.jobs.collecting import Collection, Interrupted, view_needed
 from pullback.cli.jobs.inbox import Inbox
 from pullback.cli.jobs.question import ask, can_ask
 from pullback.cli.jobs.views import counts_text, view_for
 from pullback.cli.results import BATCH_LABEL, OutputBusy, open_results
+from pullback.client import PullbackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,31 +96,47 @@ def wait(
             collection = _started(
                 client, conditions, tally, file, manner, inbox=inbox, view=view, sender=sender
             )
-            collection.run()
-            if file is not None:
-                file.finish()
-        except Interrupted as interrupted:
-            status, text = SIGNALLED + interrupted.number, "the jobs go on"
-        except OSError as error:
-            status, text = (
-                NOT_WRITTEN,
-                f"the results cannot be written: {error}. The jobs go on, and what was written is good",
-            )
-        except BaseException:
-            view.close(tally)
-            say(_go_on(manner))
-            raise
-        else:
-            status, text = _status(tally), ""
-            if collection.cancelled is not None:
-                status, text = SIGNALLED + signal.SIGINT, f"cancelled {collection.cancelled:,} jobs"
+            ending = _run(collection, tally, file)
         finally:
             inbox.close()
             client.close()
             inbox.join(_LEAVE)
-    view.close(tally)
-    _conclude(tally, manner, text, ended=status <= FAILED)
-    return status
+            view.close(tally)
+    for text in (ending.text, f"to go on: {manner.again}" if ending.unfinished else "", summary(tally)):
+        if text:
+            say(text)
+    if manner.as_json:
+        typer.echo(json.dumps(as_dict(tally)))
+    return ending.status
+
+
+class _Ending(NamedTuple):
+    """How the waiting ended."""
+
+    status: int
+    text: str = ""
+    unfinished: bool = False
+
+
+def _run(collection: Collection, tally: Tally, file: ResultFile | None) -> _Ending:
+    try:
+        collection.run()
+        if file is not None:
+            file.finish()
+    except Interrupted as interrupted:
+        return _Ending(SIGNALLED + interrupted.number, "the jobs go on", unfinished=True)
+    except PullbackError as fault:
+        return _Ending(status_of(fault), f"pullback: {fault}", unfinished=True)
+    except BrokenPipeError:  # nobody reads the results any more, nor what we would say of it
+        raise
+    except OSError as error:
+        text = (
+            f"pullback: the results cannot be written: {error}. The jobs go on, and what was written is good"
+        )
+        return _Ending(NOT_WRITTEN, text, unfinished=True)
+    if collection.cancelled is not None:
+        return _Ending(SIGNALLED + signal.SIGINT, f"cancelled {collection.cancelled:,} jobs")
+    return _Ending(0 if tally.succeeded and tally.total else FAILED)
 
 
 def _started(
@@ -160,24 +177,6 @@ def _started(
         ask=asking,
         cancel=cancel,
     )
-
-
-def _status(tally: Tally) -> int:
-    return 0 if tally.succeeded and tally.total else FAILED
-
-
-def _conclude(tally: Tally, manner: Manner, text: str, *, ended: bool) -> None:
-    if text:
-        say(text)
-    if not ended:
-        say(_go_on(manner))
-    say(summary(tally))
-    if manner.as_json:
-        typer.echo(json.dumps(as_dict(tally)))
-
-
-def _go_on(manner: Manner) -> str:
-    return f"to go on: {manner.again}"
 
 
 def summary(tally: Tally) -> str:

@@ -15,13 +15,13 @@ import typer
 from pullback.cli.results.held import put_in_place
 from pullback.cli.results.journal import Journal
 from pullback.cli.results.plan import plan_of
-from pullback.cli.results.record import newer
+from pullback.cli.results.record import known_in, newer, slot_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from pullback.cli.results.record import Known, Record
+    from pullback.cli.results.record import Record
 
 #: Suffix of a file -> the module that writes and reads it.
 LAYOUTS = {".npz": "npz", ".safetensors": "tensors", ".parquet": "parquet"}
@@ -50,7 +50,8 @@ class ArchiveFile:
         self._layout = _layout(path)
         self._journal = Journal(path.with_name(f"{path.name}.journal"))
         try:
-            self.known = dict(self._finished()) | self._journal.known
+            finished = {slot_in(facts): known_in(facts) for facts in self._read(self._layout.read_facts)}
+            self.known = finished | self._journal.known
         except BaseException:
             self._leave()
             raise
@@ -99,15 +100,11 @@ class ArchiveFile:
             self._journal.discard()
         self._journal.close()
 
-    def _finished(self) -> Iterator[tuple[str, Known]]:
-        for record in self._rows():
-            yield record.slot, record.known
-
-    def _rows(self) -> Iterator[Record]:
+    def _read(self, reader: Callable[[Path], Iterator[Any]]) -> Iterator[Any]:
         if not self._is_there():
             return
         try:
-            yield from self._layout.read(self._path)
+            yield from reader(self._path)
         except Exception as error:  # each library has errors of its own for what it cannot read
             raise typer.BadParameter(
                 f"{self._path}: these are no results of Pullback's ({error}); the file was left as it is. "
@@ -116,7 +113,7 @@ class ArchiveFile:
 
     def _carry_over(self) -> None:
         step: list[Record] = []
-        for record in self._rows():
+        for record in self._read(self._layout.read):
             if record.slot not in self._journal.known:
                 step.append(record)
             if len(step) == _STEP:

@@ -84,6 +84,21 @@ def _narrowed(dtype: str, data: bytes) -> bytes:
     return (np.frombuffer(data, "<u4") >> 16).astype("<u2").tobytes()
 
 
+def read_facts(path: Path) -> Iterator[dict[str, Any]]:
+    """Gives the rows of a file that `write` wrote, without their tensors.
+
+    Raises:
+        ValueError: it is another file.
+        zipfile.BadZipFile: it is no archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        _names(archive)
+        members: dict[str, IO[bytes]] = {}
+        with _opened(archive, members, JOBS) as lines:
+            for line in lines:
+                yield read_job_line(line)[0]
+
+
 def read(path: Path) -> Iterator[Record]:
     """Gives the rows of a file that `write` wrote.
 
@@ -92,10 +107,7 @@ def read(path: Path) -> Iterator[Record]:
         zipfile.BadZipFile: it is no archive.
     """
     with zipfile.ZipFile(path) as archive:
-        names = {name.removesuffix(".npy") for name in archive.namelist()}
-        if not {JOBS, _IDS} <= names:
-            raise ValueError("it holds other arrays than results")
-        stacked = {name: None for name in names if name.count("/") == 1}
+        stacked = {name: None for name in _names(archive) if name.count("/") == 1}
         members: dict[str, IO[bytes]] = {}
         try:
             for line in _opened(archive, members, JOBS):
@@ -111,6 +123,13 @@ def read(path: Path) -> Iterator[Record]:
         finally:
             for member in members.values():
                 member.close()
+
+
+def _names(archive: zipfile.ZipFile) -> set[str]:
+    names = {name.removesuffix(".npy") for name in archive.namelist()}
+    if not {JOBS, _IDS} <= names:
+        raise ValueError("it holds other arrays than results")
+    return names
 
 
 def _opened(archive: zipfile.ZipFile, members: dict[str, IO[bytes]], key: str) -> IO[bytes]:

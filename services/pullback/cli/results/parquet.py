@@ -133,6 +133,19 @@ def _tensors(journal: Journal, group: list[Row], column: Column) -> Iterator[Any
     yield shapes
 
 
+def read_facts(path: Path) -> Iterator[dict[str, Any]]:
+    """Gives what there is to know of the rows of a file that `write` wrote: id, labels, state and creation.
+
+    Raises:
+        ValueError: it is another file.
+    """
+    with pq.ParquetFile(path) as file:
+        _check(file.schema_arrow)
+        for batch in file.iter_batches(batch_size=_GROUP_ROWS, columns=["id", "labels", "state", "created"]):
+            for row in batch.to_pylist():
+                yield {key: _fact(key, value) for key, value in row.items()}
+
+
 def read(path: Path) -> Iterator[Record]:
     """Gives the rows of a file that `write` wrote.
 
@@ -141,8 +154,7 @@ def read(path: Path) -> Iterator[Record]:
     """
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
-        if not (schema.metadata or {}).items() >= _FORMAT.items():
-            raise ValueError("it holds another table than results")
+        _check(schema)
         names = [name for name in schema.names if name.startswith(KINDS) and not name.endswith(".shape")]
         for batch in file.iter_batches(batch_size=_GROUP_ROWS):
             columns = {name: batch.column(name) for name in schema.names}
@@ -150,6 +162,11 @@ def read(path: Path) -> Iterator[Record]:
                 pieces = (_piece(columns, name, place) for name in names)
                 facts = {key: _fact(key, columns[key][place].as_py()) for key in (*_BEFORE, *_AFTER)}
                 yield Record(facts, tuple(piece for piece in pieces if piece is not None))
+
+
+def _check(schema: Any) -> None:
+    if not (schema.metadata or {}).items() >= _FORMAT.items():
+        raise ValueError("it holds another table than results")
 
 
 def _fact(key: str, value: Any) -> Any:

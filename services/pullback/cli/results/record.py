@@ -18,7 +18,7 @@ from google.rpc import code_pb2, error_details_pb2
 
 from pullback.contract.names import DEVICE_CLASSES
 from pullback.contract.status import DOMAIN, from_status
-from pullback.contract.tensors import BY_CODE, decode
+from pullback.contract.tensors import BY_CODE, BY_NAME, decode
 from pullback.v1 import evaluation_pb2, job_pb2
 from pullback.v1.tensor_pb2 import Tensor
 
@@ -240,8 +240,7 @@ def line_of(record: Record) -> str:
 
 def array_of(piece: Piece) -> Any:
     """Gives a tensor as numpy's array; bfloat16 is widened to float32."""
-    codes = {row.name: row.code for row in BY_CODE.values()}
-    return decode(Tensor(dtype=codes[piece.dtype], shape=piece.shape, data=piece.data))
+    return decode(Tensor(dtype=BY_NAME[piece.dtype].code, shape=piece.shape, data=piece.data))
 
 
 def json_safe(value: Any) -> Any:

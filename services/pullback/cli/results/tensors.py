@@ -89,6 +89,19 @@ def _write_head(file: IO[bytes], journal: Journal, plan: Plan) -> None:
     file.write(head.getbuffer())
 
 
+def read_facts(path: Path) -> Iterator[dict[str, Any]]:
+    """Gives the rows of a file that `write` wrote, without their tensors.
+
+    Raises:
+        ValueError: it is another file.
+    """
+    with path.open("rb") as file:
+        entries, start = _read_head(file)
+        file.seek(start + entries[JOBS]["data_offsets"][0])
+        for line in file:
+            yield read_job_line(line)[0]
+
+
 def read(path: Path) -> Iterator[Record]:
     """Gives the rows of a file that `write` wrote.
 

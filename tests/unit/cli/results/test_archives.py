@@ -30,7 +30,7 @@ KINDS = pytest.mark.parametrize("suffix", LAYOUTS)
 def _rows(path: Path) -> list[Record]:
     file = ArchiveFile(path)
     try:
-        return list(file._rows())
+        return list(file._read(file._layout.read))
     finally:
         file.close()
 
@@ -62,6 +62,17 @@ def test_a_file_holds_what_it_was_given(
     _collect(path, found[:cut], finish=data.draw(st.booleans()))
     _collect(path, found[cut:])
     assert _by_id(_rows(path)) == _by_id(found)
+
+
+@KINDS
+def test_a_file_is_opened_by_its_facts_alone(suffix: str, tmp_path: Path) -> None:
+    """What is known of a finished file is what its rows say, though their tensors are not read."""
+    path = tmp_path / f"r{suffix}"
+    found = [*records([0, 12]), *records([1], state=pb.JOB_STATE_FAILED), *records([2], tries=3)]
+    _collect(path, found)
+    file = ArchiveFile(path)
+    assert file.known == {record.slot: record.known for record in found}
+    file.close()
 
 
 @KINDS
