@@ -14,7 +14,9 @@ from pullback.cli.batch.labels import gaps
 from pullback.cli.batch.programs import Programs
 from pullback.cli.batch.rows import RowsAxis
 from pullback.cli.batch.scopes import Scopes, entry_of, merged, said, sayer
+from pullback.cli.batch.template import FIELDS as TEMPLATE_FIELDS
 from pullback.cli.batch.template import moments_of, template_of
+from pullback.v1.job_pb2 import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,7 @@ class Builder:
         self._files = files
         self._programs = Programs(files)
         self._kept: dict[tuple[Any, ...], Any] = {}
+        self._shared: Job | None = None
 
     def build(self, scopes: Scopes, faults: Faults) -> Family:
         """Builds the family of an entry; adds what is wrong, and makes what it can then, to find more.
@@ -46,7 +49,7 @@ class Builder:
         bound = not own
         family = Family(
             where=_where(scopes),
-            template=template_of(scopes, self._programs.text(scopes, own)),
+            template=self._template(scopes, own),
             moments=moments_of(scopes, own),
             labels={key: text for key, (text, _) in merged(scopes, "labels").items()},
             fixed=self._tensors(bindings.sections["inputs"], typing, own),
@@ -63,6 +66,17 @@ class Builder:
         labelling.check(scopes, family, bindings.columns, own, whole=whole)
         faults.take(own)
         return family
+
+    def _template(self, scopes: Scopes, faults: Faults) -> Job:
+        """Makes what all jobs of an entry share; most entries of a long file share it with each other."""
+        text = self._programs.text(scopes, faults)
+        if not TEMPLATE_FIELDS.isdisjoint(entry_of(scopes).said):
+            return template_of(scopes, text)
+        if self._shared is None or self._shared.evaluation.program != text:
+            self._shared = template_of(scopes, text)
+        copy = Job()
+        copy.CopyFrom(self._shared)
+        return copy
 
     def _tensors(self, bounds: Mapping[str, Bound], typing: Typing, faults: Faults) -> dict[str, Tensor]:
         made = {name: self._made(whole_array, name, bound, typing, faults) for name, bound in bounds.items()}

@@ -165,12 +165,18 @@ def literal_tensor(value: object, dtype: str | None, default: str) -> Tensor:
     Raises:
         ValueError: it is ragged, or cannot become that data type.
     """
+    if dtype is None and default == "float32" and (type(value) is float or _is_small(value)):
+        return tensor(float(value))  # type: ignore[arg-type]  # the way of most lines of a long file
     if dtype is None:
         kind = np.asarray(_regular(value)).dtype.kind
         wide = "complex128" if default == "float64" else "complex64"
         dtype = {"b": "bool", "c": wide}.get(kind, default)
     _check_exact(value, dtype)
     return converted(_regular(value), dtype)
+
+
+def _is_small(value: object) -> bool:
+    return type(value) is int and -_EXACT["float32"] <= value <= _EXACT["float32"]
 
 
 def converted(value: object, dtype: str | None) -> Tensor:

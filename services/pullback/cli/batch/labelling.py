@@ -41,7 +41,7 @@ def check(scopes: Scopes, family: Family, columns: Sequence[str], faults: Faults
         faults.add(scope.fault(("labels",), f"{len(labels)} labels, but at most {MOST_LABELS} are allowed"))
     for key, (template, scope) in labels.items():
         wrong = fixed_fault(template)
-        if whole and wrong is None:
+        if whole and wrong is None and gaps(template):
             wrong = _gaps_fault(template, family, columns) or _length_fault(template, family)
         if wrong:
             faults.add(scope.fault(("labels", key), wrong))

@@ -263,11 +263,16 @@ class JobFields(_Strict):
     """What a job is, or all the jobs of a sweep. Any field may stand at the top, for every job that has none itself."""
 
     program: Program | None = Field(None, description="the source text, or {file: NAME}")
-    inputs: Arrays = Field({}, description="the inputs that are the same in each job, by name")
-    grid: Arrays = Field(
-        {}, description="inputs of which every combination is a job, by name; the last runs fastest"
+    inputs: Arrays = Field(
+        default_factory=dict, description="the inputs that are the same in each job, by name"
     )
-    zip: Arrays = Field({}, description="inputs that run side by side, by name; all are of one length")
+    grid: Arrays = Field(
+        default_factory=dict,
+        description="inputs of which every combination is a job, by name; the last runs fastest",
+    )
+    zip: Arrays = Field(
+        default_factory=dict, description="inputs that run side by side, by name; all are of one length"
+    )
     rows: Annotated[Rows, BeforeValidator(_rows)] | None = Field(
         None, description="a table with a job in each row"
     )
@@ -276,15 +281,21 @@ class JobFields(_Strict):
         description="the data type of numbers that have none of their own (float32), or of inputs by name",
     )
     seed: Seed | None = Field(None, description="where random numbers begin; several: a job for each")
-    outputs: Names = Field([], description="the names to return; none: the last value that the program makes")
-    wrt: Names = Field([], description="the inputs to differentiate with respect to; none: all that can be")
-    cotangents: Arrays = Field({}, description="the seeds of the reverse pass, by output name")
+    outputs: Names = Field(
+        default_factory=list, description="the names to return; none: the last value that the program makes"
+    )
+    wrt: Names = Field(
+        default_factory=list, description="the inputs to differentiate with respect to; none: all that can be"
+    )
+    cotangents: Arrays = Field(
+        default_factory=dict, description="the seeds of the reverse pass, by output name"
+    )
     value_only: StrictBool | None = Field(None, description="true for no derivative")
     return_graph: StrictBool | None = Field(None, description="true for the autograd graph too")
     device: Literal["auto", "cpu", "cuda"] | None = Field(None, description="the class of device to run on")
     timeout: Span | None = Field(None, description="the longest that an attempt may take")
     labels: dict[LabelKey, LabelText] = Field(
-        {},
+        default_factory=dict,
         description="words to find jobs by; {x} stands for the input, {index} for the job's place in the batch",
     )
     priority: Literal["interactive", "normal", "bulk"] | None = Field(None, description="which jobs go first")

@@ -7,6 +7,7 @@ that says it. Inputs go by name: the nearest scope that binds a name decides how
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ class Scope:
     shared: bool = True
     whole: bool = True
 
-    def says(self, field: str) -> bool:
-        """Tells whether it says something of a field."""
-        return field in self.fields.model_fields_set and getattr(self.fields, field) is not None
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """The fields of which it says something."""
+        fields = self.fields
+        return frozenset(name for name in fields.model_fields_set if getattr(fields, name) is not None)
 
     def fault(self, path: Path, message: str) -> Fault:
         """Makes a fault of something in it."""
@@ -57,7 +60,7 @@ def entry_of(scopes: Scopes) -> Scope:
 
 def sayer(scopes: Scopes, field: str) -> Scope | None:
     """Gives the scope whose word counts for a field."""
-    return next((scope for scope in scopes if scope.says(field)), None)
+    return next((scope for scope in scopes if field in scope.said), None)
 
 
 def said(scopes: Scopes, field: str) -> Any:
@@ -70,6 +73,8 @@ def merged(scopes: Scopes, field: str) -> dict[str, tuple[Any, Scope]]:
     """Joins the mappings that all scopes have in a field; for each key, the nearest counts."""
     found: dict[str, tuple[Any, Scope]] = {}
     for scope in reversed(scopes):
+        if field not in scope.said:
+            continue
         found |= {key: (value, scope) for key, value in getattr(scope.fields, field).items()}
     return found
 
@@ -80,6 +85,6 @@ def near_first(scopes: Scopes, section: str) -> Sequence[Scope]:
     `inputs` are joined; of the others the nearest counts alone, since a sweep is one thing.
     """
     if section == "inputs":
-        return [scope for scope in scopes if scope.says(section)]
+        return [scope for scope in scopes if section in scope.said]
     scope = sayer(scopes, section)
     return [scope] if scope else []

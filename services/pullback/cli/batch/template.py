@@ -21,6 +21,12 @@ _PRIORITIES = {
     "bulk": pb.JOB_PRIORITY_BULK,
 }
 
+#: What a template is made of, beside the program.
+FIELDS = frozenset({
+    "outputs", "wrt", "return_graph", "value_only", "device", "seed", "timeout", "priority", "time_to_live",
+    "max_attempts", "allow_reuse",
+})  # fmt: skip
+
 
 def template_of(scopes: Scopes, program: str) -> pb.Job:
     """Makes a job of all but inputs, cotangents, labels and times."""
