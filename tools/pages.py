@@ -1,13 +1,15 @@
-"""Writes the pages of docs/ that are tables of the code: errors.md, ops.md and settings.md."""
+"""Writes what docs/ has of the code: errors.md, ops.md, settings.md, and the schema of batch files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
 from pullback.cli.address import DEFAULT_ADDRESS
+from pullback.cli.batch.schema import json_schema
 from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
 from pullback.contract.limits import ENV_PREFIX as LIMITS_PREFIX
@@ -199,7 +201,12 @@ def pages() -> dict[str, str]:
         _COMMAND_LINE,
     ]
     ops = [_OPS, *(_op_table(owner, title) for owner, title in _OWNERS.items())]
-    return {"errors.md": "\n".join(errors), "ops.md": "\n".join(ops), "settings.md": "\n".join(settings)}
+    return {
+        "batch-file.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+        "errors.md": "\n".join(errors),
+        "ops.md": "\n".join(ops),
+        "settings.md": "\n".join(settings),
+    }
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ _NUMBER_SCHEMA = {
     "anyOf": [
         {"type": "number"},
         {"type": "boolean"},
-        {"type": "string", "pattern": r"^([+-]?([Nn][Aa][Nn]|[Ii][Nn][Ff])|[0-9eE.+\- ]*[jJ])$"},
+        {"type": "string", "pattern": r"^[+-]?([Nn][Aa][Nn]|[Ii][Nn][Ff])$|^[-+0-9a-zA-Z_. ]*[jJ]$"},
     ]
 }
 

@@ -206,8 +206,18 @@ class Rows(_Strict):
     )
 
 
-def _rows(value: object) -> object:
-    return {"file": value} if isinstance(value, str) else value
+def _by_name(name: object) -> object:
+    return {"file": name}
+
+
+#: A table, or its name alone.
+Table = Annotated[
+    Annotated[
+        Rows, BeforeValidator(_by_name), WithJsonSchema({"type": "string", "minLength": 1}), Tag("<one>")
+    ]
+    | Annotated[Rows, Tag("<several>")],
+    Discriminator(lambda value: "<one>" if isinstance(value, str) else "<several>"),
+]
 
 
 def _names(value: object) -> object:
@@ -244,7 +254,11 @@ Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema(_SPAN_SCHEMA)
 Moment = Annotated[
     datetime | timedelta, BeforeValidator(read_moment), WithJsonSchema({"type": ["string", "number"]})
 ]
-LabelKey = Annotated[StrictStr, AfterValidator(_label_key), WithJsonSchema({"type": "string"})]
+LabelKey = Annotated[
+    StrictStr,
+    AfterValidator(_label_key),
+    WithJsonSchema({"type": "string", "pattern": f"^{LABEL_KEY.pattern}$"}),
+]
 LabelText = Annotated[
     StrictStr, BeforeValidator(_label_text), WithJsonSchema({"type": ["string", "integer"], "maxLength": 256})
 ]
@@ -273,9 +287,7 @@ class JobFields(_Strict):
     zip: Arrays = Field(
         default_factory=dict, description="inputs that run side by side, by name; all are of one length"
     )
-    rows: Annotated[Rows, BeforeValidator(_rows)] | None = Field(
-        None, description="a table with a job in each row"
-    )
+    rows: Table | None = Field(None, description="a table with a job in each row")
     dtype: DTypes | None = Field(
         None,
         description="the data type of numbers that have none of their own (float32), or of inputs by name",
