@@ -262,7 +262,7 @@ def _check_exact(value: object, dtype: str) -> None:
         return
     for item in array[np.abs(array) > most].flat:
         number = int(item)
-        if type(item) is not float and int(_rounded(number, dtype)) != number:
+        if type(item) is not float and _rounded(number, dtype) != number:
             raise ValueError(f"{number} cannot be exact in {dtype}; write it with a point, or give a dtype")
 
 

@@ -48,15 +48,21 @@ class Programs:
             entry = entry_of(scopes)
             faults.add(entry.fault((), "has no program"))
             return ""
+        text = self._text(scope, faults)
+        if text is not None and not text.strip():
+            faults.add(scope.fault(("program",), "is empty"))
+        return text or ""
+
+    def _text(self, scope: Scope, faults: Faults) -> str | None:
         program = scope.fields.program
         if not isinstance(program, ProgramFile):
-            return program or ""
+            return program
         if program.file not in self._texts:
             try:
                 self._texts[program.file] = self._files.text(program.file)
             except ValueError as error:
                 faults.add(scope.fault(("program",), str(error)))
-                return ""
+                return None
         return self._texts[program.file]
 
     def check(
