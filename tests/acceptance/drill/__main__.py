@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(table.lines(reports)))
     for report in reports:
         for row in report.rows:
-            for example in row.ledger.wrong if row.ledger else ():
+            for example in row.ledger.wrong:
                 print(f"{row.scenario}, {row.kind}: {example}")
     if chosen.json:
         rows = [row.as_json() for report in reports for row in report.rows]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 # Seconds between two rounds of errands.
-PERIOD = 3.0
+PERIOD = 6.0
 
 # How long callers go on trying, in seconds.
 RETRY_SECONDS = 120.0

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 # Seconds between two rounds of errands.
-PERIOD = 3.0
+PERIOD = 8.0
 
-# Time limit of one that never ends, and life of one that is to expire, in seconds.
+# Time limit of one that never ends, and life of one that is to expire, in seconds. The latter is longer than it takes
+# to be created while a gateway is started again: a deadline that passed is refused.
 HANG_SECONDS = 0.5
-EXPIRE_SECONDS = 1.0
+EXPIRE_SECONDS = 15.0
 
 # When those that are to wait may begin: never, as far as a drill is concerned. In seconds from now.
 LATER_SECONDS = 3_600.0
@@ -84,8 +85,8 @@ class JobErrands:
         await self._ends(name, pb.JOB_STATE_CANCELLED)
 
     async def _expire(self, name: str) -> None:
-        """One whose deadline comes before it may begin."""
-        await self._create(name, QUARTIC, later=True, expire=True)
+        """One whose deadline comes while it runs, or waits."""
+        await self._create(name, f"{QUARTIC}  # drill: hang {name}", expire=True)
         await self._ends(name, pb.JOB_STATE_EXPIRED)
 
     async def _delete(self, name: str) -> None:
@@ -114,6 +115,9 @@ class JobErrands:
         if later:
             request.job.not_before_time.FromNanoseconds(round((now + LATER_SECONDS) * 1e9))
         if expire:
+            # It runs for as short a time as it hangs elsewhere.
+            begin = now + EXPIRE_SECONDS - HANG_SECONDS
+            request.job.not_before_time.FromNanoseconds(round(begin * 1e9))
             request.job.deadline_time.FromNanoseconds(round((now + EXPIRE_SECONDS) * 1e9))
         await call(self._stub.CreateJob, request)
         self.ledger.accept()

@@ -29,9 +29,9 @@ class Mark:
         self.longest: float | None = None if waiting else 0.0
         self.over = asyncio.Event()
 
-    def answered(self, key: str, sent: float, now: float) -> None:
-        """Takes note of an answer."""
-        if self.first is None and sent >= self.at:
+    def answered(self, key: str, sent: float, now: float, *, worked: bool) -> None:
+        """Takes note of an answer; `worked` tells whether it took the whole system to give it."""
+        if worked and self.first is None and sent >= self.at:
             self.first = now - self.at
         self.settled(key, now)
 
@@ -101,8 +101,14 @@ class Ledger:
             mark.settled(key, time.monotonic())
         self._news.set()
 
-    def answer(self, key: str, fault: str) -> None:
-        """Notes an answer; `fault` says what is wrong with it, if anything."""
+    def answer(self, key: str, fault: str, *, worked: bool = True) -> None:
+        """Notes an answer.
+
+        Args:
+            key: to what.
+            fault: what is wrong with it, if anything.
+            worked: whether it took the whole system to give it.
+        """
         if key in self._done:
             self.duplicated += 1
             return
@@ -114,7 +120,7 @@ class Ledger:
         sent = self._open.pop(key, now)
         self.slowest = max(self.slowest, now - sent)
         for mark in self._marks:
-            mark.answered(key, sent, now)
+            mark.answered(key, sent, now, worked=worked)
         self._news.set()
 
     def blame(self, what: str) -> None:

@@ -8,8 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
 from tests.acceptance.drill.points import Unreached
 from tests.acceptance.drill.scenario import Skip
+from tests.acceptance.drill.submitted import Submitted
 from tests.acceptance.drill.waited import Waited
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from tests.acceptance.drill.stage import Stage
 
 # The loads, each of which runs in every scenario.
-LOADS: tuple[Callable[[str, str], Load], ...] = (Waited,)
+LOADS: tuple[Callable[[str, str], Load], ...] = (Waited, Submitted)
 
 # Answers between two events, so that each meets the system at another moment.
 FEWEST_BETWEEN, MOST_BETWEEN = 20, 150
@@ -47,8 +49,8 @@ class Row:
 
     scenario: str
     kind: str
+    ledger: Ledger
     events: int = 0
-    ledger: Ledger | None = None
     recoveries: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -57,7 +59,6 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Gives it for machines."""
         ledger = self.ledger
-        assert ledger is not None
         return {
             "scenario": self.scenario,
             "load": self.kind,
@@ -78,27 +79,35 @@ class Row:
 
 @dataclass
 class Report:
-    """What came of a scenario; `skipped` says why there was nothing."""
+    """What came of a scenario.
+
+    Attributes:
+        skipped: why there was nothing; "" where it ran.
+        error: why it could not go on; "" where it did.
+    """
 
     scenario: Scenario
     rows: list[Row] = field(default_factory=list)
     skipped: str = ""
+    error: str = ""
     seconds: float = 0.0
 
     @property
     def broken(self) -> bool:
         """Whether a guarantee was."""
-        return any(row.faults or row.slow for row in self.rows)
+        return bool(self.error) or any(row.faults or row.slow for row in self.rows)
 
 
 async def run(scenario: Scenario, folder: Path, times: int, seed: int) -> Report:
     """Runs a scenario on a system of its own, whose files lie in `folder`."""
-    begun = time.monotonic()
+    report, begun = Report(scenario), time.monotonic()
     try:
         async with scenario.stage(folder) as stage:
             report = await run_on(stage, scenario, times, seed)
     except Skip as reason:
-        report = Report(scenario, skipped=str(reason))
+        report.skipped = str(reason)
+    except (AssertionError, OSError, RedisError) as error:
+        report.error = f"{type(error).__name__}: {error}"
     report.seconds = time.monotonic() - begun
     return report
 
@@ -110,45 +119,55 @@ async def run_on(stage: Stage, scenario: Scenario, times: int, seed: int) -> Rep
     name = f"{scenario.name}-{chance.getrandbits(40):x}"
     kinds = (*LOADS, *scenario.more_loads)
     loads = [kind(stage.address, f"{name}-{number}") for number, kind in enumerate(kinds)]
-    report.rows = [Row(scenario.name, load.kind, ledger=load.ledger) for load in loads]
+    report.rows = [Row(scenario.name, load.kind, load.ledger) for load in loads]
     stop = asyncio.Event()
     sending = [asyncio.create_task(load.run(stop)) for load in loads]
+    planned = scenario.events or times
     try:
-        for _ in range(scenario.events or times):
-            if not await _event(scenario, stage, chance, report.rows):
+        for _ in range(planned):
+            if not await _event(scenario, stage, chance, report.rows) or any(task.done() for task in sending):
                 break
     finally:
         stop.set()
         _, late = await asyncio.wait(sending, timeout=GIVE_UP_SECONDS)
         for task in late:
             task.cancel()
-    for task in sending:
-        if not task.cancelled() and task.done() and task.exception():
-            raise AssertionError("a load broke") from task.exception()
-    for row in report.rows:
+        await asyncio.wait(sending)
+    for row, task in zip(report.rows, sending, strict=True):
+        if not task.cancelled() and (error := task.exception()):
+            row.faults.append(f"the load broke: {_leaf(error)!r}")
+        if row.events < planned:
+            row.faults.append(f"event {row.events} of {planned} was not got over")
         _judge(row, scenario)
     return report
 
 
 async def _event(scenario: Scenario, stage: Stage, chance: random.Random, rows: list[Row]) -> bool:
     """Does harm once; False where the system did not get over it."""
+    # Of the loads that run everywhere: the others have their own pace, and some of what they ask for takes long.
+    ledgers = [row.ledger for row in rows[: len(LOADS)]]
     between = chance.randint(FEWEST_BETWEEN, MOST_BETWEEN)
-    ledgers = [row.ledger for row in rows if row.ledger]
-    # Those of the loads that run everywhere: the others have their own pace.
-    await _all(*(ledger.answers(between) for ledger in ledgers[: len(LOADS)]))
-    await _all(*(ledger.busy() for ledger in ledgers[: len(LOADS)]))
+    await _all(*(ledger.answers(between) for ledger in ledgers))
+    await _all(*(ledger.busy() for ledger in ledgers))
     marks: list[Mark] = []
     try:
         await scenario.harm(stage, chance, lambda: marks.extend(ledger.mark() for ledger in ledgers))
     except Unreached as error:
         rows[0].faults.append(str(error))
     await _all(*(mark.over.wait() for mark in marks))
-    for row, ledger, mark in zip(rows, ledgers, marks, strict=True):
+    for row in rows:
         row.events += 1
+    for row, ledger, mark in zip(rows, ledgers, marks, strict=False):
         row.recoveries.append(GIVE_UP_SECONDS if mark.first is None else mark.first)
         row.waits.append(GIVE_UP_SECONDS if mark.longest is None else mark.longest)
         ledger.forget(mark)
     return all(mark.over.is_set() for mark in marks)
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _all(*events: Any) -> None:
@@ -160,7 +179,6 @@ async def _all(*events: Any) -> None:
 
 def _judge(row: Row, scenario: Scenario) -> None:
     guarantee, ledger = scenario.guarantee, row.ledger
-    assert ledger is not None
     if ledger.lost and not guarantee.may_lose:
         row.faults.append(f"{ledger.lost} lost")
     if ledger.duplicated and not guarantee.may_repeat:
@@ -170,5 +188,5 @@ def _judge(row: Row, scenario: Scenario) -> None:
     slowest = max([*row.recoveries, *row.waits], default=0.0)
     if slowest > guarantee.recovery_seconds:
         row.slow = f"recovery took {slowest:.1f} s"
-    elif ledger.slowest > scenario.lasts_seconds + guarantee.recovery_seconds:
+    elif row.recoveries and ledger.slowest > scenario.lasts_seconds + guarantee.recovery_seconds:
         row.slow = f"an answer took {ledger.slowest:.1f} s"

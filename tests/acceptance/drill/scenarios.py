@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.acceptance.drill import clock, disk, kills, network
 from tests.acceptance.drill.errands import Errands
+from tests.acceptance.drill.failover import Failover
+from tests.acceptance.drill.job_errands import JobErrands
 from tests.acceptance.drill.network import Cut
 from tests.acceptance.drill.points import POINTS, Points
-from tests.acceptance.drill.scenario import Scenario
+from tests.acceptance.drill.scenario import Guarantee, Scenario
 from tests.acceptance.drill.stage import Layout, Stage
 
 DOOMED = Path(__file__).with_name("doomed.py")
@@ -29,6 +31,7 @@ def doomed(folder: Path) -> Stage:
     )
 
 
+FAILOVER = Failover()
 GATEWAY_CUT, WORKER_CUT = Cut("gateway"), Cut("worker")
 
 SCENARIOS = (
@@ -51,6 +54,16 @@ SCENARIOS = (
     ),
     Scenario(
         "freeze", "Redis frozen for 10 s", kills.freeze_redis, lasts_seconds=kills.FREEZE_SECONDS, quick=False
+    ),
+    Scenario(
+        "failover",
+        "Redis primary lost, with Sentinels",
+        FAILOVER,
+        stage=FAILOVER.stage,
+        guarantee=Guarantee(
+            may_lose=True, may_repeat=True, words="what the replica had not got may be lost, or given twice"
+        ),
+        quick=False,
     ),
     Scenario(
         "gateway-cut",
@@ -83,7 +96,7 @@ SCENARIOS = (
         Points(),
         stage=doomed,
         events=len(POINTS),
-        more_loads=(Errands,),
+        more_loads=(Errands, JobErrands),
         quick=False,
     ),
 )

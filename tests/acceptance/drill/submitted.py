@@ -144,7 +144,7 @@ class Submitted:
         name = job.name.removeprefix("jobs/")
         if self._states.setdefault(name, job.state) != job.state:
             self.ledger.blame(f"{name}: was {self._states[name]}, and is {job.state} now")
-        self.ledger.answer(name, _fault_of(name, job))
+        self.ledger.answer(name, _fault_of(name, job), worked=job.state == pb.JOB_STATE_SUCCEEDED)
 
     async def _audit(self) -> None:
         """Compares what is listed with what was given while it happened."""

@@ -26,12 +26,13 @@ def lines(reports: list[Report]) -> list[str]:
 def _cells(report: Report) -> list[list[str]]:
     if report.skipped:
         return [[report.scenario.title, *[""] * (len(HEAD) - 2), f"SKIPPED: {report.skipped}"]]
+    if report.error:
+        return [[report.scenario.title, *[""] * (len(HEAD) - 2), f"BROKE OFF: {report.error}"]]
     return [_row(report, row) for row in report.rows]
 
 
 def _row(report: Report, row: Row) -> list[str]:
     ledger = row.ledger
-    assert ledger is not None
     numbers = [
         row.events,
         ledger.accepted,

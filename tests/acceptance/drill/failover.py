@@ -1,0 +1,73 @@
+"""A Redis that is lost for good, and another that takes its place, as Sentinels decide."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, final
+
+from tests.acceptance.drill.stage import Layout, Stage
+from tests.watched import WatchedRedis
+
+from pullback.broker.embedded import find_server
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from tests.watched import Node
+
+T = TypeVar("T")
+
+# How long the lost one may take to be a replica of the new one, in ms.
+REJOIN_MS = 30_000
+
+
+@final
+class Failover:
+    """Harm: the primary is killed, and stays away until another is the primary."""
+
+    def __init__(self) -> None:
+        self._watched: dict[Stage, tuple[WatchedRedis, ThreadPoolExecutor]] = {}
+
+    @asynccontextmanager
+    async def stage(self, folder: Path) -> AsyncIterator[Stage]:
+        """Makes a system with a primary, a replica and three Sentinels."""
+        # One thread, which stays: servers end with the thread that started them.
+        thread = ThreadPoolExecutor(1)
+        watched = WatchedRedis(folder / "watched", find_server(), sentinels=3)
+        try:
+            await _in(thread, watched.__enter__)
+            try:
+                async with Stage(folder, Layout(), url=watched.url) as stage:
+                    self._watched[stage] = (watched, thread)
+                    yield stage
+            finally:
+                await _in(thread, watched.__exit__)
+        finally:
+            thread.shutdown()
+
+    async def __call__(self, stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+        """Kills the primary; lets it return as a replica when it is no longer the primary."""
+        watched, thread = self._watched[stage]
+        lost = await _in(thread, watched.primary)
+        begin()
+        await _in(thread, lost.kill)
+        new = await _in(thread, watched.wait_for_switch)
+        await _in(thread, partial(_rejoin, lost, new))
+
+
+def _rejoin(lost: Node, new: Node) -> None:
+    lost.start()
+    with lost.client() as client:
+        # Sentinels do so by themselves, after some ten seconds.
+        client.replicaof(*new.place)
+    with new.client(socket_timeout=None) as client:
+        assert client.wait(1, REJOIN_MS) == 1, f"{lost.name} is no replica of {new.name}"
+
+
+async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, work)
