@@ -90,9 +90,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
 
         desk = Desk(Acceptor(pipe, gateway, wake=waker.wake), max_in_flight=settings.max_in_flight)
         quarantine = Quarantine()
-        shelves = Shelves(
-            jobs, redis, wake=waker.wake, longest_ms=round(settings.job_deadline_seconds * 1000)
-        )
+        shelves = _shelves(jobs, redis, waker, settings)
         feeds = Feeds(shelves, most_watchers=settings.max_watches)
         reader = ResultReader(
             results,
@@ -133,6 +131,16 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         servicer.stop()
         job_servicer.stop()
         await server.stop(settings.stop_grace_seconds)
+
+
+def _shelves(pipe: Pipe, redis: Redis, waker: Waker, settings: GatewaySettings) -> Shelves:
+    return Shelves(
+        pipe,
+        redis,
+        wake=waker.wake,
+        longest_ms=round(settings.job_deadline_seconds * 1000),
+        replicas=settings.job_replicas,
+    )
 
 
 def _keep_at(works: Iterable[Coroutine[Any, Any, None]], stop: asyncio.Event, stack: AsyncExitStack) -> None:

@@ -71,6 +71,12 @@ class GatewaySettings(BaseSettings):
         gt=0,
         description="longest that a submitted job may ask to be kept; longer is shortened to it",
     )
+    job_replicas: int = Field(
+        0,
+        ge=0,
+        description="replicas of Redis that must have a job before its creation is answered (see "
+        "[durability](durability.md))",
+    )
     max_watches: int = Field(
         1_000, gt=0, description="calls of `WatchJobs` that this gateway may serve at once"
     )

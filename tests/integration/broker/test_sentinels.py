@@ -10,12 +10,14 @@ import pytest
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from tests.integration.broker.shelves import LONGEST_MS, TENANT, submission
 from tests.turns import turn
 from tests.watched import WatchedRedis
 
-from pullback.broker import Line, Pipe, connect, connect_async
+from pullback.broker import Created, Line, Pipe, Shelves, connect, connect_async
 from pullback.broker.replies import Demoted
 from pullback.broker.wakeups import celery_app
+from pullback.contract.errors import QueueUnavailable
 from pullback.contract.names import PREFIX
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def forever(command: Callable[[], Any]) -> None:
 async def until_answered(command: Callable[[], Awaitable[Any]]) -> Any:
     """Sends a command again until Redis takes it."""
     while True:
-        with suppress(RedisError):
+        with suppress(RedisError, QueueUnavailable):
             return await command()
         await turn()
 
@@ -174,3 +176,31 @@ def test_one_frozen_sentinel_of_three_is_passed_over(redis_binary: Server, tmp_p
         assert line.call("ECHO", "a") == b"a"
         line.close()
         watched.sentinels[0].thaw()
+
+
+async def test_creation_waits_for_replicas_where_they_must_have_jobs(
+    redis_binary: Server, tmp_path: Path
+) -> None:
+    """Without them it is not confirmed, and may be asked for again; what was confirmed is on the next primary."""
+    with WatchedRedis(tmp_path / "watched", redis_binary, down_after_ms=5_000) as watched:
+        _, replica = watched.nodes
+        async with kept(watched.url) as pipe, connect_async(watched.url) as redis:
+            careful = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS, replicas=1)
+            careless = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS)
+            replica.freeze()
+            assert [type(each) for each in await careless.create(TENANT, [submission("careless")])] == [
+                Created
+            ]
+            with pytest.raises(QueueUnavailable, match="0 replicas"):
+                await careful.create(TENANT, [submission("careful")])
+            replica.thaw()
+            (again,) = await careful.create(TENANT, [submission("careful")])
+            assert isinstance(again, Created)
+            many = [submission(f"job-{number}") for number in range(500)]
+            assert len(await careful.create(TENANT, many)) == len(many)
+            watched.primary().kill()
+            await asyncio.to_thread(watched.wait_for_switch)
+            await pipe.up.wait()
+            job_ids = ["careful", *(each.job_id for each in many)]
+            found = await until_answered(lambda: careful.get(TENANT, job_ids))
+            assert [each and each.job_id for each in found] == job_ids

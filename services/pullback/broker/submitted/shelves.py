@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 JOBS_AT_ONCE = 250
 BYTES_AT_ONCE = 2 * 2**20
 
+# How long replicas may take to have what was created, in ms.
+REPLICATION_MS = 2_000
+
 # Of each created job a letter and a number (create.lua).
 _ANSWER_BYTES = 9
 
@@ -47,7 +50,13 @@ class Shelves:
     """
 
     def __init__(
-        self, pipe: Pipe, redis: AsyncRedis, *, wake: Callable[[str], None], longest_ms: int
+        self,
+        pipe: Pipe,
+        redis: AsyncRedis,
+        *,
+        wake: Callable[[str], None],
+        longest_ms: int,
+        replicas: int = 0,
     ) -> None:
         """Makes the gateway's side.
 
@@ -57,8 +66,10 @@ class Shelves:
             redis: a client for what is read.
             wake: called with the name of a lane that needs a drain; must not block.
             longest_ms: how long after its creation a job expires at the latest.
+            replicas: how many replicas of Redis must have jobs before their creation counts.
         """
         self._pipe = pipe
+        self._replicas = replicas
         self._redis = redis
         self._wake = wake
         self._longest_ms = longest_ms
@@ -71,15 +82,20 @@ class Shelves:
 
         Raises:
             Overloaded: Redis is full. Some, the first ones, may have been created.
+            QueueUnavailable: also where too few replicas have them. They were created then, and may be lost yet.
         """
         created: list[Created | PullbackError] = []
         for batch in _batches(jobs):
             own: list[Any] = [tenant.hex(), self._longest_ms]
             for job in batch:
                 own += (packed_submission(job), job.evaluation)
-            answers, *lanes = await self._run(self._create, own)
+            (answers, *lanes), have = await self._run_and_count(own)
             for lane in lanes:
                 self._wake(lane.decode())
+            if have < self._replicas:
+                raise QueueUnavailable(
+                    f"{have} replicas of Redis have the jobs, of {self._replicas} that must; send the request again"
+                )
             created += [
                 _read(job, answers[at : at + _ANSWER_BYTES])
                 for job, at in zip(batch, range(0, len(answers), _ANSWER_BYTES), strict=True)
@@ -173,6 +189,29 @@ class Shelves:
                 if isinstance(reply, Exception):
                     raise reply
         return replies
+
+    async def _run_and_count(self, own: list[Any]) -> tuple[Reply, int]:
+        """Creates, and gives how many replicas have what was created, as far as that is asked for."""
+        future: asyncio.Future[tuple[Reply, Reply]] = asyncio.get_running_loop().create_future()
+
+        def settle(reply: Reply, have: Reply) -> None:
+            if not future.done():
+                future.set_result((reply, have))
+
+        def receive(reply: Reply) -> None:
+            if isinstance(reply, Exception) or not self._replicas:
+                settle(reply, 0)
+            else:
+                # In the turn of the answer, so that it goes by the same connection: WAIT is about what that one wrote.
+                self._pipe.send(("WAIT", self._replicas, REPLICATION_MS), lambda have: settle(reply, have))
+
+        self._pipe.run(self._create, KEYS, arguments(then=own), receive)
+        reply, have = await future
+        with _reachable():
+            for each in (reply, have):
+                if isinstance(each, Exception):
+                    raise each
+        return reply, have
 
     async def _run(self, script: Script, own: list[Any]) -> Reply:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
