@@ -30,7 +30,7 @@ def of_service(address: str) -> list[psutil.Process]:
 
 def _top(process: psutil.Process) -> psutil.Process:
     """Returns the outermost of the ancestors that are processes of ours."""
-    ours = [parent for parent in process.parents() if _role(parent) is not None]
+    ours = [parent for parent in process.parents() if role(parent) is not None]
     return ours[-1] if ours else process
 
 
@@ -44,11 +44,12 @@ def seconds_by_role(processes: list[psutil.Process]) -> dict[str, float]:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            role = _role(process) or process.name()
-            spent[role] = spent.get(role, 0.0) + times.user + times.system
+            name = role(process) or process.name()
+            spent[name] = spent.get(name, 0.0) + times.user + times.system
     return spent
 
 
-def _role(process: psutil.Process) -> str | None:
+def role(process: psutil.Process) -> str | None:
+    """Returns what a process of the service does; None for one that is not ours."""
     words = (process.name(), *(PurePath(word).name for word in process.cmdline()[:6]))
     return next((_ROLES[word] for word in words if word in _ROLES), None)
