@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pullback.broker.embedded.binary import Server
     from pullback.broker.embedded.launch import Launch
 
-#: How long a server may take until it answers, in seconds: some gigabytes of data take so long to load.
-READY_SECONDS = 60.0
+#: How long a server may take until it answers, in seconds: 300,000 jobs took more than one minute on a busy machine.
+READY_SECONDS = 600.0
 
 
 @final

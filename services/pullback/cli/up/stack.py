@@ -41,7 +41,7 @@ _DEFAULT_PORT = host_and_port(DEFAULT_LISTEN)[1]
 
 #: How long each part may take until it is ready, in seconds. Redis may have gigabytes to load; a worker loads
 #: torch, which takes a minute from a cold disk.
-REDIS_READY_SECONDS = 60.0
+REDIS_READY_SECONDS = 600.0
 WORKER_READY_SECONDS = 120.0
 GATEWAY_READY_SECONDS = 30.0
 
