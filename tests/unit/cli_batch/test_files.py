@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,6 @@ from pullback.cli.batch.columns import Mapped
 from pullback.cli.batch.files import Files
 from pullback.cli.batch.model import FileArray
 from pullback.contract.tensors import decode
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -194,3 +192,15 @@ def test_a_big_array_stays_on_disk(folder: Path) -> None:
     assert isinstance(column, Mapped)
     assert isinstance(column.whole, np.memmap)
     assert decode(column.get(63)).tolist() == [0.0] * (1 << 16)
+
+
+def test_reading_text_needs_none_of_the_big_readers() -> None:
+    """A base install reads YAML, JSON Lines and CSV; pyarrow and safetensors are imported for their own files only."""
+    Path("b.yaml").write_text("program: y = x\nrows: points.csv")
+    Path("points.csv").write_text("x\n1\n")
+    code = (
+        "import sys; from pullback.cli.batch import load_batch; assert len(load_batch('b.yaml')) == 1;"
+        "print([name for name in ('pyarrow', 'safetensors', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
