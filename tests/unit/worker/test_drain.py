@@ -8,8 +8,8 @@ from tests.unit.worker.shelves import FakeShelves, submitted
 
 from pullback.broker import Quarantine, TakenJob
 from pullback.evaluator import Isolator
-from pullback.worker import drain as drain_module
-from pullback.worker.drain import Drain
+from pullback.worker.calling import ON_CALL_MS
+from pullback.worker.drain import BLOCK_MS, Drain
 from pullback.worker.hand import Hand
 from pullback.worker.settings import WorkerSettings
 from pullback.worker.shelf import ShelfWork
@@ -39,8 +39,8 @@ class FakeLane:
         self._shelves = shelves
         self.on_take: Callable[[int], None] = lambda _: None
         self.count = 0
-        # Of each take, whether it waits for jobs.
-        self.waits: list[bool] = []
+        # Of each take, how long it waits for jobs, in ms.
+        self.waits: list[int] = []
 
     @property
     def backlog(self) -> bool:
@@ -53,7 +53,7 @@ class FakeLane:
 
     def take(self, _count: int, block_ms: int, finish: Sequence[FinishedJob] = ()) -> list[TakenJob]:
         """Gives the next take: a letter for each job."""
-        self.waits.append(block_ms > 0)
+        self.waits.append(block_ms)
         self.finish(finish)
         self.count += 1
         self.on_take(self.count)
@@ -124,8 +124,9 @@ class Scene:
         return drain.run()
 
 
-def test_what_is_waited_for_goes_first() -> None:
+def test_what_is_waited_for_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """A submitted job is taken when the lane is empty, and what comes to the lane meanwhile goes before the next."""
+    monkeypatch.setattr(ShelfWork, "is_due", False)
     scene = Scene(["a", "b", "", "c"], [submitted("x"), submitted("y")])
     assert not scene.run()
     assert scene.story == [
@@ -133,19 +134,30 @@ def test_what_is_waited_for_goes_first() -> None:
     ]  # fmt: skip
 
 
-def test_a_drain_waits_at_its_lane_only_where_it_found_no_other_work() -> None:
-    """Not at first, when it may have been woken for the shelves, nor between two turns at them."""
-    scene = Scene(["", "", "", "a"], [submitted("x"), submitted("y")])
-    scene.run()
-    assert scene.lane.waits == [False, False, False, True, True]
-
-
 def test_a_lane_that_is_never_empty_gives_way_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """Submitted jobs go on beside any number of calls; a drain finishes what it has before it turns to them."""
-    monkeypatch.setattr(drain_module, "SHELF_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(ShelfWork, "is_due", True)
     scene = Scene(["a", "b"], [submitted("x"), submitted("y")])
     scene.run()
     assert scene.story == ["join", "waited a", "submitted x", "waited b", "submitted y", "leave"]
+
+
+def test_a_drain_waits_at_its_lane_only_where_it_found_no_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at first, when it may have been woken for the shelves, nor between two turns at them."""
+    monkeypatch.setattr(ShelfWork, "is_due", False)
+    scene = Scene(["", "", "", "a"], [submitted("x"), submitted("y")])
+    scene.run()
+    assert scene.lane.waits == [0, 0, 0, BLOCK_MS, BLOCK_MS]
+
+
+def test_a_drain_with_other_work_waits_a_moment_for_the_next_of_many_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After calls that followed one another it gives the next one the time to come."""
+    monkeypatch.setattr(ShelfWork, "is_due", False)
+    scene = Scene(["a", "", "b", "", "c"], [submitted(name) for name in "vwxyz"])
+    scene.run()
+    assert scene.lane.waits[:6] == [0, 0, 0, 0, 0, ON_CALL_MS]
 
 
 def test_a_drain_that_must_go_takes_nothing_more() -> None:

@@ -16,7 +16,7 @@ from pullback.evaluator import Isolator
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import FIRST
 from pullback.worker.hand import Hand
-from pullback.worker.shelf import TOGETHER_SECONDS, ShelfWork
+from pullback.worker.shelf import LEAST_SHARE, TOGETHER_SECONDS, ShelfWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -207,6 +207,17 @@ def test_a_turn_is_charged_to_its_jobs() -> None:
     seconds = [end.seconds for end in desk.shelves.done.values()]
     assert len(set(seconds)) == 1
     assert seconds[0] > 0
+
+
+def test_the_shelves_have_their_share_beside_any_number_of_calls() -> None:
+    """After a turn the next one is due when the drain had nine times as long for other things."""
+    desk = Desk(World(seconds={"0": 2.0}), named("a"))
+    assert desk.work.is_due
+    desk.turn()
+    desk.world.now += 2.0 * (1 / LEAST_SHARE - 1) - 0.001
+    assert not desk.work.is_due
+    desk.world.now += 0.002
+    assert desk.work.is_due
 
 
 @given(

@@ -7,7 +7,7 @@ from __future__ import annotations
 BATCH_SECONDS = 0.05
 
 # The same for jobs that nobody waits for. Whoever calls meanwhile waits for it, where no other drain is free.
-SHELF_SECONDS = 0.02
+SHELF_SECONDS = 0.01
 
 # What is taken at first, while nothing is known of the jobs.
 FIRST = 16

@@ -16,6 +16,7 @@ from pullback.contract.status import to_status
 from pullback.evaluator import Job
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
+from pullback.worker.calling import OnCall
 from pullback.worker.patience import patiently
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 # How long one look at an empty lane waits, in ms: a drain notices that it has to stop after so long.
 BLOCK_MS = 500
-
-# A lane that is never empty gives way to the shelves so often, in seconds, for one take, which is short.
-SHELF_TURN_SECONDS = 1.0
 
 _GIVEN_UP = gradient_pb2.EvaluateOutcome(
     error=to_status(Cancelled("nobody waits for the evaluation any more"))
@@ -59,6 +57,7 @@ class Drain:
         self._stop = stop
         self._clock_offset_ms = clock_offset_ms
         self._appetite = Appetite(settings.batch)
+        self._on_call = OnCall()
 
     def run(self) -> bool:
         """Works until there is nothing to do for a while, the lease is over, or the worker stops.
@@ -67,7 +66,7 @@ class Drain:
             Whether work was left behind, so that another drain must be woken.
         """
         patiently(self._lane.join)
-        begun = idle_since = shelf_since = time.monotonic()
+        begun = idle_since = time.monotonic()
         done: list[FinishedJob] = []
         # A drain may be woken for the shelves alone.
         block_ms = 0
@@ -79,14 +78,16 @@ class Drain:
                 done = self._work(taken)
                 idle_since = time.monotonic()
                 self._appetite.digest(len(taken), idle_since - now)
-            block_ms = BLOCK_MS
-            if self._is_shelf_turn(is_idle=not taken, seconds=now - shelf_since):
-                patiently(partial(self._lane.finish, done))
-                done = []
-                if self._shelf.turn():
-                    idle_since = time.monotonic()
-                    block_ms = 0
-                shelf_since = time.monotonic()
+            wait_ms, block_ms = self._on_call.wait_ms(found=bool(taken)), BLOCK_MS
+            if self._lane.backlog and not self._stop:
+                block_ms = wait_ms
+                if not taken or self._shelf.is_due:
+                    patiently(partial(self._lane.finish, done))
+                    done = []
+                    if self._shelf.turn():
+                        idle_since = time.monotonic()
+                    elif not taken:
+                        block_ms = BLOCK_MS
             if self._stop or now - begun > self._settings.lease_seconds:
                 patiently(partial(self._lane.finish, done))
                 self._shelf.release()
@@ -94,10 +95,6 @@ class Drain:
             idle = not taken and now - idle_since >= self._settings.linger_seconds
             if idle and patiently(lambda: self._lane.leave(in_any_case=False)) == "left":
                 return False
-
-    def _is_shelf_turn(self, *, is_idle: bool, seconds: float) -> bool:
-        is_due = is_idle or seconds > SHELF_TURN_SECONDS
-        return is_due and self._lane.backlog and not self._stop
 
     def _work(self, taken: list[TakenJob]) -> list[FinishedJob]:
         """Has jobs evaluated, and finishes each when it is done.

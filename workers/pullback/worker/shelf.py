@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # waits for them. What was computed of them by then is lost; it is less than the search for the slow one would cost.
 TOGETHER_SECONDS = 0.5
 
+# The part of a drain's time that the shelves have at least, beside any number of calls.
+LEAST_SHARE = 0.1
+
 _EXPIRED = error_message(DeadlineExceeded("the job was not finished by its deadline"))
 
 
@@ -58,6 +61,12 @@ class ShelfWork:
         self._stopwatch = stopwatch
         self._clock = _Clock(now, clock_offset_ms)
         self._appetite = Appetite(most, SHELF_SECONDS)
+        self._due = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a turn though somebody waits for other jobs."""
+        return self._stopwatch() >= self._due
 
     def turn(self) -> bool:
         """Takes some jobs, and works on them until they are finished or put back.
@@ -70,7 +79,9 @@ class ShelfWork:
             return False
         begun = self._stopwatch()
         self._work(jobs)
-        self._appetite.digest(len(jobs), self._stopwatch() - begun)
+        ended = self._stopwatch()
+        self._appetite.digest(len(jobs), ended - begun)
+        self._due = ended + (ended - begun) * (1 / LEAST_SHARE - 1)
         return True
 
     def release(self) -> None:
