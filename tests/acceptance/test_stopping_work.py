@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from typing import TYPE_CHECKING
 
 import grpc
-import numpy as np
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.acceptance.endless import ENDLESS, MATRIX, MOST_WORK, busy_evaluator
 from tests.acceptance.system import System
 
 from pullback.client import AsyncClient, Client, DeadlineExceeded, evaluation
@@ -20,13 +19,6 @@ from pullback.v1 import gradient_pb2, gradient_pb2_grpc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A minute of matrix products, far more than any test waits for; without gradients, whose memory would be a limit first.
-ENDLESS = "y = x\nwith torch.no_grad():\n" + "    y = (y @ x) * 0.001\n" * 1_200 + "y = y.sum()"
-
-# More work than is allowed by default, as an operator may allow who has time.
-MOST_WORK = {"PULLBACK_LIMITS_WORK": str(10**15)}
-MATRIX = np.eye(1_000)
-
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
@@ -34,16 +26,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     environment = {**os.environ, **MOST_WORK}
     with System(tmp_path_factory.mktemp("own"), workers=1, environment=environment) as running:
         yield running
-
-
-def busy_evaluator(system: System) -> psutil.Process:
-    """Waits until an evaluator computes, and finds it."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        for process in system.evaluators():
-            if process.cpu_percent(interval=0.1) > 50:
-                return process
-    raise AssertionError("no evaluator computes")
 
 
 def test_a_deadline_stops_the_evaluator(own: System) -> None:
