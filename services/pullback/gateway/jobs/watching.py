@@ -118,6 +118,9 @@ class Watch:
                 yield response
             if not listed:
                 return
+            if self._filter.selection.states:
+                # A job further on may have come to a state that is asked for: it is not in the list, but in the next.
+                return
             # What is created now is not in the list, so the list's end is the end of all no more.
             end = end or listed[-1].place
             async for response in self._catch_up():

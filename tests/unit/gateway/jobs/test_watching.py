@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.gateway.jobs.shelf import MemoryShelves
 
@@ -395,6 +395,19 @@ FILTERS = {
 @pytest.mark.parametrize("view", [pb.JOB_VIEW_BASIC, pb.JOB_VIEW_RESULT])
 @pytest.mark.parametrize("which", FILTERS)
 @settings(deadline=None)
+# A job comes to the state that is asked for, between two that are in a page which has to be given in two messages.
+@example(
+    before=[
+        ("end", 1, 1),
+        ("submit", 1, 0),
+        ("submit", 1, 0),
+        ("end", 2, 0),
+        ("submit", 1, 0),
+        ("submit", 1, 0),
+    ],
+    during=[("end", 1, 0), ("submit", 1, 0), ("submit", 1, 0), ("submit", 1, 0)],
+    cuts=[],
+)
 @given(before=deeds, during=deeds, cuts=st.lists(st.integers(1, 4), max_size=12))
 def test_whatever_happens_meanwhile_every_job_is_known_in_the_end_and_no_end_is_told_twice(
     view: int,
@@ -404,10 +417,10 @@ def test_whatever_happens_meanwhile_every_job_is_known_in_the_end_and_no_end_is_
     cuts: list[int],
 ) -> None:
     """Jobs come, run, finish and go between any two steps of a watch, whose connection breaks and is resumed."""
-    world = World(before)
+    world = World(list(before))
     while world.deeds:
         world.happen()
-    world.deeds = during
+    world.deeds = list(during)
     wanted = FILTERS[which]
     asyncio.run(_watch_with_cuts(world, cuts, view, wanted))
     checked = Filter(wanted, EVERYBODY.tag)
