@@ -22,6 +22,7 @@ class ModelJob:
 
     Attributes:
         order: counts up from job to job.
+        sequence: the number that Redis gave it.
         due: whether its `not_before` has passed.
         late: whether its deadline has passed.
         rung: whether the time has come at which something is due: it may be taken, expires, or ends.
@@ -40,6 +41,7 @@ class ModelJob:
     late: bool
     state: State = State.QUEUED
     rung: bool = False
+    sequence: int = 0
     holder: str = ""
     ends: list[AttemptEnd | None] = field(default_factory=list)
     counted: int = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -45,17 +46,36 @@ LOST = b"lost"
 
 TENANTS = st.sampled_from([TENANT, OTHER])
 ENGINES = st.sampled_from(["1.0", "2.0"])
-PLACES = st.integers(0, 1_000)
+PLACES = st.one_of(st.integers(0, 3), st.integers(0, 1_000))
 
-# An id, with what is created under it: digest, priority, number of the class, digest for reuse, most attempts.
-Content = tuple[str, bytes, Priority, int, bytes, int]
-CONTENTS = st.tuples(
-    st.sampled_from("abcd"),
-    st.sampled_from([b"x" * 16, b"y" * 16]),
-    st.sampled_from(Priority),
-    st.sampled_from([1, 1, 2]),
-    st.sampled_from([b"", b"same as others..", b"the same as some"]),
-    st.integers(1, 3),
+
+class Content(NamedTuple):
+    """A job to create: late where its deadline has passed by then, due where it need not wait for its time."""
+
+    job_id: str
+    digest: bytes
+    priority: Priority
+    device: int
+    reuse: bytes
+    most: int
+    due: bool
+    late: bool
+
+
+CONTENTS = st.lists(
+    st.builds(
+        Content,
+        st.sampled_from("abcd"),
+        st.sampled_from([b"x" * 16, b"y" * 16]),
+        st.sampled_from(Priority),
+        st.sampled_from([1, 1, 2]),
+        st.sampled_from([b"", b"", b"same as others..", b"the same as some"]),
+        st.integers(1, 3),
+        st.sampled_from([True, True, True, False]),
+        st.sampled_from([False, False, False, False, False, True]),
+    ),
+    min_size=1,
+    max_size=4,
 )
 
 
@@ -78,6 +98,11 @@ class Life(RuleBasedStateMachine):
         self.given: dict[str, list[HeldJob]] = {}
         for device in ("cpu", "cpu", "cuda"):
             self._join(device)
+
+    @initialize(tenant=TENANTS, contents=CONTENTS)
+    def begin(self, tenant: bytes, contents: list[Content]) -> None:
+        """There are jobs from the beginning."""
+        self.create(tenant, contents)
 
     async def _open(self) -> None:
         self.pipe = Pipe(self.url)
@@ -103,71 +128,110 @@ class Life(RuleBasedStateMachine):
     def _drain(self, place: int) -> tuple[str, str, ShelfDrain]:
         return self.drains[place % len(self.drains)]
 
+    def _drain_with_work(self, place: int) -> tuple[str, str, ShelfDrain]:
+        devices = {job.device for job in self.model.jobs.values() if job.waits}
+        drains = [each for each in self.drains if each[0] in devices]
+        return drains[place % len(drains)]
+
     def _job(self, place: int) -> ModelJob:
         jobs = list(self.model.jobs.values())
         return jobs[place % len(jobs)]
 
-    def _ever_given(self, place: int) -> tuple[str, HeldJob] | None:
+    def _ever_given(self, place: int) -> tuple[str, HeldJob]:
+        """Gives an attempt that a drain was given: mostly one that it may still be at, and one of the last."""
         given = [(name, job) for name, jobs in self.given.items() for job in jobs]
-        return given[place % len(given)] if given else None
+        given.sort(
+            key=lambda each: (self._holds(each[0], each[1]) is None, -each[1].sequence, -each[1].attempt)
+        )
+        return given[place % len(given)]
 
     def _holds(self, name: str, held: HeldJob) -> ModelJob | None:
         """Gives the model's job that this attempt is at; None where it is no longer the drain's."""
         job = self.model.jobs.get((held.tenant, held.job_id))
-        same = job and job.holder == name and len(job.ends) == held.attempt
-        return job if same and self._order(held) == job.order else None  # type: ignore[union-attr]  # `same` says so
-
-    def _order(self, held: HeldJob) -> int:
-        return self.orders.get(held.sequence, -1)
-
-    @property
-    def orders(self) -> dict[int, int]:
-        """The model's numbers of jobs, by those of Redis."""
-        return {self._stored(job).sequence: job.order for job in self.model.jobs.values()}
+        if job and (job.holder, job.sequence, len(job.ends)) == (name, held.sequence, held.attempt):
+            return job
+        return None
 
     def _stored(self, job: ModelJob) -> StoredJob:
         record: Any = self.redis.get(f"{RECORDS}{job.key[0].hex()}/{job.key[1]}")
         return stored_job(job.key[1], record)
 
-    @rule(
-        tenant=TENANTS, content=CONTENTS, due=st.booleans(), late=st.sampled_from([False, False, False, True])
-    )
-    def create(self, tenant: bytes, content: Content, *, due: bool, late: bool) -> None:
-        """Creates a job; one of that id may be there."""
-        job_id, digest, priority, device, reuse, most = content
-        job = submission(
-            job_id,
-            digest=digest,
-            priority=priority,
-            device=device,
-            reuse=reuse,
-            max_attempts=most,
-            not_before_ms=0 if due else FAR_MS,
-            deadline_ms=int(late),
-            evaluation=digest,
-        )
-        (answer,) = self.runner.run(self.shelves.create(tenant, [job]))
-        content_of = (digest, priority, DEVICES[device - 1], reuse, most)
-        new = self.model.create((tenant, job_id), content_of, due=due, late=late)
-        there = self.model.jobs[tenant, job_id]
-        if not new and there.digest != digest:
-            assert isinstance(answer, JobIdReused)
-            return
-        assert isinstance(answer, Created)
-        assert answer.state is there.state
+    @rule(tenant=TENANTS, contents=CONTENTS)
+    def create(self, tenant: bytes, contents: list[Content]) -> None:
+        """Creates jobs; some may be there."""
+        jobs = [
+            submission(
+                each.job_id,
+                digest=each.digest,
+                priority=each.priority,
+                device=each.device,
+                reuse=each.reuse,
+                max_attempts=each.most,
+                not_before_ms=0 if each.due else FAR_MS,
+                deadline_ms=int(each.late),
+                evaluation=each.digest,
+            )
+            for each in contents
+        ]
+        answers = self.runner.run(self.shelves.create(tenant, jobs))
+        for each, answer in zip(contents, answers, strict=True):
+            content = (each.digest, each.priority, DEVICES[each.device - 1], each.reuse, each.most)
+            new = self.model.create((tenant, each.job_id), content, due=each.due, late=each.late)
+            there = self.model.jobs[tenant, each.job_id]
+            there.sequence = there.sequence or self._stored(there).sequence
+            if not new and there.digest != each.digest:
+                assert isinstance(answer, JobIdReused)
+            else:
+                assert isinstance(answer, Created)
+                assert answer.state is there.state
 
-    @rule(place=PLACES, most=st.integers(1, 4), engine=ENGINES)
-    def take(self, place: int, most: int, engine: str) -> None:
+    def _exists(self) -> bool:
+        return bool(self.model.jobs)
+
+    def _waits(self) -> bool:
+        return any(job.waits for job in self.model.jobs.values())
+
+    def _was_given(self) -> bool:
+        return any(self.given.values())
+
+    def _is_held(self) -> bool:
+        return any(job.holder for job in self.model.jobs.values())
+
+    def _is_rung(self) -> bool:
+        return any(job.rung for job in self.model.jobs.values())
+
+    # What moves jobs on has several rules, for one is as likely as another, and most others end something.
+
+    @precondition(_waits)
+    @rule(place=PLACES, engine=ENGINES)
+    def take_one(self, place: int, engine: str) -> None:
+        """Takes a job."""
+        self._take(place, 1, engine)
+
+    @precondition(_waits)
+    @rule(place=PLACES)
+    def take_another(self, place: int) -> None:
+        """Takes a job, by the usual engine."""
+        self._take(place, 1, "1.0")
+
+    @precondition(_waits)
+    @rule(place=PLACES, most=st.integers(2, 4), engine=ENGINES)
+    def take_some(self, place: int, most: int, engine: str) -> None:
+        """Takes jobs together."""
+        self._take(place, most, engine)
+
+    def _take(self, place: int, most: int, engine: str) -> None:
         """Takes jobs: each is the first on its shelf, and no fewer come than could."""
-        device, name, drain = self._drain(place)
+        device, name, drain = self._drain_with_work(place)
         held = drain.take(most, engine)
         self._taken(device, name, held, most, engine)
         self.given[name] += held
 
+    @precondition(_waits)
     @rule(place=PLACES, most=st.integers(1, 4), engine=ENGINES)
     def lose_the_answer_to_a_take(self, place: int, most: int, engine: str) -> None:
         """What was taken without the drain's knowledge is back after its next take."""
-        device, name, drain = self._drain(place)
+        device, name, drain = self._drain_with_work(place)
         held = ShelfDrain(self.line, device, name, worker="worker").take(most, engine)
         self._taken(device, name, held, most, engine)
         drain._unsure = True
@@ -210,50 +274,56 @@ class Life(RuleBasedStateMachine):
     def _state(self, job: ModelJob) -> State:
         return self._stored(job).state
 
-    @rule(
-        place=PLACES,
-        event=st.sampled_from([Event.SUCCEED, Event.SUCCEED, Event.FAIL, Event.EXPIRE]),
-        engine=ENGINES,
-    )
-    def finish(self, place: int, event: Event, engine: str) -> None:
+    @precondition(_was_given)
+    @rule(place=PLACES, engine=ENGINES)
+    def succeed(self, place: int, engine: str) -> None:
+        """Finishes an attempt with a result."""
+        self._finish(place, Event.SUCCEED, engine)
+
+    @precondition(_is_held)
+    @rule(place=PLACES)
+    def succeed_again(self, place: int) -> None:
+        """Finishes an attempt with a result of the usual engine."""
+        self._finish(place, Event.SUCCEED, "1.0")
+
+    @precondition(_was_given)
+    @rule(place=PLACES, event=st.sampled_from([Event.FAIL, Event.EXPIRE]))
+    def fail(self, place: int, event: Event) -> None:
+        """Finishes an attempt without a result."""
+        self._finish(place, event, "1.0")
+
+    def _finish(self, place: int, event: Event, engine: str) -> None:
         """Finishes an attempt, which may long be another drain's, or over."""
-        found = self._ever_given(place)
-        if not found:
-            return
-        name, held = found
+        name, held = self._ever_given(place)
         outcome = f"outcome {next(self.outcomes)}".encode()
         job = self._holds(name, held)
-        (drain,) = [drain for _, each, drain in self.drains if each == name] or [self._ghost(name)]
-        assert drain.finish([Ended(held, event, outcome, 0.5)], engine) == (1 if job else 0)
+        assert self._by_name(name).finish([Ended(held, event, outcome, 0.5)], engine) == (1 if job else 0)
         if job:
             self.model.finish(job, event, outcome, engine)
 
-    def _ghost(self, name: str) -> ShelfDrain:
-        """A drain that was thought dead, and is not."""
-        return ShelfDrain(self.line, "cpu", name, worker="worker")
+    def _by_name(self, name: str) -> ShelfDrain:
+        """Gives a drain; one that is not in the list was thought dead, and may be alive."""
+        living = {each: drain for _, each, drain in self.drains}
+        return living.get(name) or ShelfDrain(self.line, "cpu", name, worker="worker")
 
+    @precondition(_was_given)
     @rule(place=PLACES, alone=st.booleans())
     def put_back(self, place: int, alone: bool) -> None:
         """Puts an attempt back, which may long be over."""
-        found = self._ever_given(place)
-        if not found:
-            return
-        name, held = found
+        name, held = self._ever_given(place)
         job = self._holds(name, held)
-        self._ghost(name).put_back([held], alone=alone)
+        self._by_name(name).put_back([held], alone=alone)
         if job:
             job.lose(AttemptEnd.PUT_BACK)
             job.alone = job.alone or alone
 
+    @precondition(_was_given)
     @rule(place=PLACES)
     def lose_an_evaluator(self, place: int) -> None:
         """Begins the next attempt, where there is one to begin."""
-        found = self._ever_given(place)
-        if not found:
-            return
-        name, held = found
+        name, held = self._ever_given(place)
         job = self._holds(name, held)
-        again = self._ghost(name).next_attempt(held)
+        again = self._by_name(name).next_attempt(held)
         if not job:
             return
         if job.counted >= job.most:
@@ -265,7 +335,7 @@ class Life(RuleBasedStateMachine):
         job.ends.append(None)
         job.counted += 1
         assert again == held._replace(attempt=len(job.ends))
-        assert self._ghost(name).next_attempt(held) == again
+        assert self._by_name(name).next_attempt(held) == again
         self.given[name].append(again)
 
     def _outcome(self, job: ModelJob) -> bytes:
@@ -274,6 +344,7 @@ class Life(RuleBasedStateMachine):
         assert stored.outcome
         return stored.outcome
 
+    @precondition(_is_held)
     @rule(place=PLACES)
     def release(self, place: int) -> None:
         """A drain that leaves lets go of all that it holds."""
@@ -282,6 +353,7 @@ class Life(RuleBasedStateMachine):
         for job in self.model.held(name):
             job.lose(AttemptEnd.PUT_BACK)
 
+    @precondition(_exists)
     @rule(place=PLACES)
     def lose_a_drain(self, place: int) -> None:
         """A drain dies, and another begins."""
@@ -290,6 +362,7 @@ class Life(RuleBasedStateMachine):
         self._join(device)
         self.care()
 
+    @precondition(_is_rung)
     @rule()
     def care(self) -> None:
         """The upkeep of both classes."""
@@ -301,7 +374,7 @@ class Life(RuleBasedStateMachine):
             if job.state is State.FAILED:
                 job.outcome = self._outcome(job)
 
-    @precondition(lambda self: self.model.jobs)
+    @precondition(_exists)
     @rule(place=PLACES)
     def cancel(self, place: int) -> None:
         """Cancels a job; a drain that holds it is told which."""
@@ -322,7 +395,7 @@ class Life(RuleBasedStateMachine):
         self.redis.delete(key)
         return last.decode() if last else None
 
-    @precondition(lambda self: self.model.jobs)
+    @precondition(_exists)
     @rule(place=PLACES)
     def delete(self, place: int) -> None:
         """Deletes a job, whatever it does."""
@@ -331,24 +404,17 @@ class Life(RuleBasedStateMachine):
         assert self.runner.run(self.shelves.delete(tenant, [job_id, "no such job"])) == [True, False]
         del self.model.jobs[job.key]
 
-    @precondition(lambda self: self.model.jobs)
-    @rule(place=PLACES)
-    def pass_a_deadline(self, place: int) -> None:
-        """A job's deadline comes to lie in the past."""
+    @precondition(_exists)
+    @rule(place=PLACES, deadline=st.booleans())
+    def let_time_pass(self, place: int, deadline: bool) -> None:
+        """What a job waits for comes: that it may begin, its deadline, or its end of life."""
         job = self._job(place)
-        if job.state in TERMINAL:
-            return
-        pass_deadline(self.redis, *job.key, job.device)
-        job.late = job.rung = True
-
-    @precondition(lambda self: self.model.jobs)
-    @rule(place=PLACES)
-    def let_time_pass(self, place: int) -> None:
-        """What a job waits for comes: that it may begin, or its end of life."""
-        job = self._job(place)
-        if job.state in TERMINAL or not job.due:
+        if job.state in TERMINAL or not (job.due or deadline):
             ring(self.redis, *job.key, job.device)
             job.rung = True
+        elif deadline:
+            pass_deadline(self.redis, *job.key, job.device)
+            job.late = job.rung = True
 
     @invariant()
     def is_as_in_the_model(self) -> None:
@@ -362,7 +428,7 @@ def test_jobs_live_as_the_model_says(redis_url: str) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=100,
+            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
