@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING, final
 
-from tests.acceptance.drill.cases import LIMIT_SECONDS, fault_of
+from tests.acceptance.drill.cases import LIMIT_SECONDS, case, fault_of
 from tests.acceptance.drill.ledger import Ledger
 from tests.acceptance.drill.waiting import first_of, passes
 from tests.acceptance.load import QUARTIC
@@ -29,7 +29,7 @@ HEAVY_PROGRAM = (
 )
 
 # A caller gives up so soon, in seconds.
-GIVE_UP_SECONDS = 0.05
+GIVE_UP_SECONDS = 0.3
 
 
 @final
@@ -80,20 +80,14 @@ class Errands:
         self.ledger.answer(run_id, "" if isinstance(outcome, KernelFault) else repr(outcome))
 
     async def _give_up(self, client: AsyncClient, run_id: str) -> None:
-        """One whose caller goes away; asked for once more, it is answered."""
+        """One that never ends, whose caller goes away; the next one finds its evaluator free."""
         self.ledger.send(run_id)
         self.ledger.accept()
-        one = evaluation(HEAVY_PROGRAM, x=0.0, timeout=LIMIT_SECONDS)
-
-        async def ask() -> None:
-            async for index, outcome in client.evaluate_many([one], run_id=run_id):
-                self.ledger.answer(run_id, fault_of(index, outcome))
-
-        async def wait_for_a_moment() -> None:
-            await client.evaluate(HEAVY_PROGRAM, x=0.0, timeout=LIMIT_SECONDS, request_id=f"{run_id}:0")
-
-        await first_of(wait_for_a_moment(), seconds=GIVE_UP_SECONDS)
-        await ask()
+        program = f"{QUARTIC}  # drill: hang {run_id}"
+        endless = client.evaluate(program, x=1.0, timeout=LIMIT_SECONDS, request_id=f"{run_id}-given-up")
+        await first_of(endless, seconds=GIVE_UP_SECONDS)
+        async for index, outcome in client.evaluate_many([case(0)], run_id=run_id):
+            self.ledger.answer(run_id, fault_of(index, outcome))
 
 
 async def _as_coroutine(work: Awaitable[None]) -> None:
