@@ -27,11 +27,12 @@ from pullback.broker.submitted import (
     Upkeep,
 )
 from pullback.broker.sweeping import Sweeper
-from pullback.broker.tuning import BEAT_SECONDS
+from pullback.broker.tuning import BEAT_SECONDS, HEART_PATIENCE_SECONDS
 
 __all__ = [
     "BEAT_SECONDS",
     "EVENTS_CHANNEL",
+    "HEART_PATIENCE_SECONDS",
     "Accepted",
     "Acceptor",
     "Answer",

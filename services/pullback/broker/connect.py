@@ -60,8 +60,13 @@ class _AsyncWatched(redis.asyncio.Redis):
         await self.connection_pool.sentinel_manager.aclose()  # type: ignore[attr-defined]
 
 
-def connect(url: str) -> redis.Redis:
-    """Makes a client for a thread; connects at the first command."""
+def connect(url: str, *, patience_seconds: float = ANSWER_SECONDS) -> redis.Redis:
+    """Makes a client for a thread; connects at the first command.
+
+    Args:
+        url: where Redis is.
+        patience_seconds: how long one answer may take; shorter behind Sentinels.
+    """
     retry = Retry(NoBackoff(), 0)
     if (of := sentinels(url)) is not None:
         base = (
@@ -73,7 +78,8 @@ def connect(url: str) -> redis.Redis:
         watched = sentinel(of, connection_class=kind, retry=retry, **_watched_options(of))
         return watched.master_for(of.name)  # type: ignore[no-any-return, no-untyped-call]
     kind = redis.SSLConnection if url.startswith("rediss:") else redis.Connection
-    return redis.Redis.from_url(url, retry=retry, **_options(url, wary(kind)))
+    options = {**_options(url, wary(kind)), "socket_timeout": patience_seconds}
+    return redis.Redis.from_url(url, retry=retry, **options)
 
 
 def connect_async(url: str) -> AsyncRedis:

@@ -8,6 +8,10 @@ BEAT_SECONDS = 1.0
 #: A drain that has been silent for this long is dead, and its jobs go back to the lane. In ms; some beats may get lost.
 DRAIN_LIFE_MS = 4_000
 
+#: How long a worker's heart waits for an answer, in seconds: where it waits in vain, its drain has to beat again before
+#: it counts as dead. Redis ends what blocks by its own clock: where that is set back, a wait of a second has no end.
+HEART_PATIENCE_SECONDS = 2.5
+
 #: A worker slot that has been silent for this long no longer serves its device. In ms; longer than a worker takes to
 #: restart, so that a crash does not turn callers away.
 SLOT_LIFE_MS = 15_000

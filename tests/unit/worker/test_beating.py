@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from pullback.broker.tuning import BEAT_SECONDS, DRAIN_LIFE_MS, HEART_PATIENCE_SECONDS
 from pullback.worker import beating
 from pullback.worker.beating import Heart, Ward
 from pullback.worker.stopping import StopFlag
@@ -140,3 +141,8 @@ def test_it_beats_again_when_redis_is_back(
     slot.away.clear()
     while slot.beats.get() != ("lane", "one"):
         pass
+
+
+def test_a_heart_that_listens_in_vain_beats_again_in_time() -> None:
+    """Where Redis' clock is set back, listening ends by the connection's patience alone, and the drain lives on."""
+    assert BEAT_SECONDS < HEART_PATIENCE_SECONDS < DRAIN_LIFE_MS / 1000

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pullback.broker import (
+    HEART_PATIENCE_SECONDS,
     CrashCounter,
     LaneDrain,
     Line,
@@ -70,7 +71,7 @@ class SlotProcess:
         life = self._settings.quarantine_seconds
         if life:
             self._isolator.on_crash = Crashes(CrashCounter(self._line, life), self._quarantine, life).crashed
-        redis = connect(url)
+        redis = connect(url, patience_seconds=HEART_PATIENCE_SECONDS)
         self._slot = Slot(redis, self._settings.device, name)
         look = look_for_worker(redis)
         self._heart = Heart(self._slot, self._stop, ready, lambda: self._quarantine.learn(look()))
