@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance.drill.run import run_on
-from tests.acceptance.drill.scenario import plain
-from tests.acceptance.drill.scenarios import SCENARIOS
+from tests.acceptance.drill.points import POINTS, Points
+from tests.acceptance.drill.run import run, run_on
+from tests.acceptance.drill.scenario import Scenario, plain
+from tests.acceptance.drill.scenarios import SCENARIOS, doomed
+
+from pullback.broker.scripts import CREATE, SETTLE, TAKE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,3 +34,16 @@ async def test_nothing_is_lost_and_nothing_comes_twice_whatever_is_killed(tmp_pa
                     TIMES,
                     [],
                 )
+
+
+@pytest.mark.timeout(240)
+async def test_no_step_of_a_job_is_one_to_die_at(tmp_path: Path) -> None:
+    """Killed before or after it creates, takes or finishes jobs, a process takes nothing along."""
+    some = tuple(point for point in POINTS if point.script in {CREATE, TAKE, SETTLE})
+    scenario = Scenario("some-points", "killed at some points", Points(some), stage=doomed, events=len(some))
+    report = await run(scenario, tmp_path, 0, SEED)
+    assert report.error == report.skipped == ""
+    assert [(row.kind, row.events, row.faults) for row in report.rows] == [
+        ("waited", 6, []),
+        ("submitted", 6, []),
+    ]
