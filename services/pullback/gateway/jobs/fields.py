@@ -23,6 +23,9 @@ _VALUE = re.compile(r"[A-Za-z0-9._:\-]{0,63}", re.ASCII)
 # What a Timestamp may hold: the years 1 to 9999.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
+# And a Duration: ten thousand years.
+_MOST_SECONDS = 315_576_000_000
+
 
 def name_of(job_id: str) -> str:
     """Gives a job's name."""
@@ -105,7 +108,7 @@ def duration_ms(duration: Duration, field: str) -> int:
         InvalidArgument: it is none, or not above zero.
     """
     seconds, nanos = duration.seconds, duration.nanos
-    if abs(nanos) > MOST_NANOS or seconds * nanos < 0:
+    if abs(seconds) > _MOST_SECONDS or abs(nanos) > MOST_NANOS or seconds * nanos < 0:
         raise InvalidArgument(f"{seconds} s and {nanos} ns are no duration", field=field)
     if seconds < 0 or nanos < 0 or not (seconds or nanos):
         raise InvalidArgument(f"{seconds + nanos / 1e9} s is not above zero", field=field)

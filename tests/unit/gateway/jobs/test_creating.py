@@ -105,6 +105,7 @@ def _set(**values: int) -> Callable[[pb.CreateJobRequest], None]:
         (_set(job__deadline_time__nanos=-1), "job.deadline_time"),
         (_set(job__not_before_time__seconds=2**60), "job.not_before_time"),
         (_set(job__time_to_live__nanos=-1), "job.time_to_live"),
+        (_set(job__time_to_live__seconds=2**63 - 1), "job.time_to_live"),
         (lambda given: given.job.time_to_live.SetInParent(), "job.time_to_live"),
         (
             _set(job__deadline_time__seconds=1_800_000_100, job__not_before_time__seconds=1_800_000_100),

@@ -93,10 +93,14 @@ def test_a_duration_is_rounded_up_to_milliseconds(span: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "nanos"), [(0, 0), (-1, 0), (0, -1), (1, -1), (-1, 5), (1, 10**9), (0, -(10**9))]
+    ("seconds", "nanos"),
+    [
+        *[(0, 0), (-1, 0), (0, -1), (1, -1), (-1, 5), (1, 10**9), (0, -(10**9))],
+        *[(315_576_000_001, 0), (2**63 - 1, 0), (-(2**63), 0)],
+    ],
 )
 def test_what_is_no_duration_is_refused(seconds: int, nanos: int) -> None:
-    """Zero, negative, of mixed sign, or with too many nanoseconds."""
+    """Zero, negative, of mixed sign, with too many nanoseconds, or longer than ten thousand years."""
     with pytest.raises(InvalidArgument) as caught:
         duration_ms(Duration(seconds=seconds, nanos=nanos), "time_to_live")
     assert caught.value.field == "time_to_live"
