@@ -124,6 +124,9 @@ class _Take:
         self._is_shared = len(held) > 1
         # What went beyond its time limit beside others, and is to be tried by itself.
         self._overran: list[HeldJob] = []
+        # Keys of jobs whose deadlines come before the ends of their attempts. Which it was is not to be told from the
+        # time at the end: what is known of Redis' clock changes by some ms with each beat.
+        self._bound_by_deadline: set[str] = set()
 
     def jobs(self) -> list[Job]:
         """Gives all jobs as an evaluator is to have them."""
@@ -131,12 +134,15 @@ class _Take:
 
     def _job(self, key: str, held: HeldJob) -> Job:
         # An attempt has its time limit from its beginning.
-        deadline_ms = min(self._clock.ours_ms() + held.timeout_ms, held.deadline_ms - self._clock.offset_ms())
+        limit_ms = self._clock.ours_ms() + held.timeout_ms
+        deadline_ms = held.deadline_ms - self._clock.offset_ms()
+        if deadline_ms <= limit_ms:
+            self._bound_by_deadline.add(key)
         return Job(
             key,
             held.evaluation,
             held.accepted_ms,
-            deadline_ms,
+            min(limit_ms, deadline_ms),
             tenant=held.tenant,
             most_deaths=held.max_attempts,
         )
@@ -158,7 +164,7 @@ class _Take:
         job = self._held.pop(outcome.job_id)
         if outcome.event is not Event.EXPIRE:
             return Ended(job, outcome.event, outcome.message, seconds)
-        if job.deadline_ms <= self._clock.redis_ms():
+        if outcome.job_id in self._bound_by_deadline or job.deadline_ms <= self._clock.redis_ms():
             return Ended(job, Event.EXPIRE, _EXPIRED, seconds)
         if self._is_shared:
             self._overran.append(job)
