@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TENANT = tenant_tag("one")
 OTHER = tenant_tag("other")
 ENGINE = "1.0"
+# Where a record has when its last attempt began: after the letter, two digests and three numbers.
+STARTED_AT = 1 + 2 * 16 + 3 * 8
 # Where a record has its deadline: after the letter, two digests and six numbers.
 DEADLINE_AT = 1 + 2 * 16 + 6 * 8
 

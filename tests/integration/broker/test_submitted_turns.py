@@ -4,11 +4,20 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.broker.shelves import ENGINE, OTHER, TENANT, drain, shelves, submission, succeeded
+from tests.integration.broker.shelves import (
+    ENGINE,
+    OTHER,
+    STARTED_AT,
+    TENANT,
+    drain,
+    shelves,
+    submission,
+    succeeded,
+)
 
 from pullback.broker import Selection
 from pullback.contract.lifecycle import Priority, State
-from pullback.contract.names import HABITS, SHARES, tenant_tag
+from pullback.contract.names import HABITS, RECORDS, SHARES, tenant_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +87,23 @@ async def test_a_tenant_with_one_long_job_at_a_time_is_no_newcomer_each_time(bro
         between.append(sum(1 for _ in iter(lambda: next(done).tenant, TENANT)))
     assert between[0] <= 1
     assert all(9 <= count <= 11 for count in between[1:])
+
+
+async def test_an_attempt_that_lost_its_evaluator_is_paid_for(broker: Broker) -> None:
+    """A tenant whose job ran for ten seconds until its evaluator died waits until another has had ten, too."""
+    side = shelves(broker)
+    await side.create(TENANT, [submission("a"), submission("b")])
+    _, taker = drain(broker)
+    (job,) = taker.take(1, ENGINE)
+    await side.create(OTHER, [submission() for _ in range(20)])
+    begun = int(broker.sync.time()[0]) * 1_000 - 10_000
+    broker.sync.setrange(f"{RECORDS}{TENANT.hex()}/a", STARTED_AT, begun.to_bytes(8, "little"))
+    again = taker.next_attempt(job)
+    assert again
+    taker.finish(succeeded([again]), ENGINE)
+    done = work(taker, {TENANT: 1.0, OTHER: 1.0})
+    assert {each.tenant for each in islice(done, 9)} == {OTHER}
+    assert TENANT in {each.tenant for each in islice(done, 4)}
 
 
 async def test_what_was_had_while_nobody_waited_is_not_held_against_a_tenant(broker: Broker) -> None:

@@ -8,6 +8,7 @@
 -- Returns the number of the attempt that has begun; 0 where there is none.
 
 -- include submitted.lua
+-- include shelves.lua
 
 local drain, worker, address = ARGV[FIXED + 1], ARGV[FIXED + 2], ARGV[FIXED + 3]
 local sequence, attempt, outcome = tonumber(ARGV[FIXED + 4]), tonumber(ARGV[FIXED + 5]), ARGV[FIXED + 6]
@@ -24,6 +25,9 @@ if r.attempts ~= attempt then
   return 0
 end
 end_attempt(r, 'E')
+-- The lost attempt took its time, too: a tenant whose jobs end their evaluators is to wait as long as any other.
+charge(r.class, tenant_of(address), (now - r.started) / 1000 - r.charged / 1e6)
+r.charged = 0
 if r.counted >= r.most then
   let_go(r)
   call('SET', OUTCOMES .. address, outcome)
