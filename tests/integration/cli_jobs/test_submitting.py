@@ -9,15 +9,13 @@ import pytest
 from tests.integration.cli_jobs.running import Running
 from tests.unit.cli.results.samples import READERS, ids_in_lines
 
-from pullback.client import Overloaded
+from pullback.client import Client, Overloaded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.cli_jobs.conftest import Pullback
     from tests.job_stand_in.service import JobServer
-
-    from pullback.client import Client
 
 USAGE = 2
 
@@ -242,3 +240,21 @@ def test_ctrl_c_while_jobs_are_sent_says_how_to_go_on(sweep: Path, server: JobSe
         running.text.splitlines()[-2]
         == f"to go on: pullback submit {sweep} -o {path} --every 0.1 --batch-id {batch_id}"
     )
+
+
+def test_the_first_call_is_as_patient_as_the_rest(
+    sweep: Path, server: JobServer, pullback: Pullback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is away when a submission begins is waited for as long as --retry-for says, and no less."""
+    asked: list[float] = []
+
+    def client(address: str, *, retry_for: float) -> Client:
+        asked.append(retry_for)
+        return Client(address, retry_for=retry_for)
+
+    server.service.finishing = True
+    monkeypatch.setattr("pullback.cli.jobs.submitting.Client", client)
+    monkeypatch.setattr("pullback.cli.jobs.exporting.Client", client)
+    assert pullback("submit", str(sweep), "--batch-id", "b", "--retry-for", "71").exit_code == 0
+    assert pullback("jobs", "watch", "--batch-id", "b", "--retry-for", "72").exit_code == 0
+    assert asked == [71, 72]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pullback.cli.evaluating import RETRY_FOR
 from pullback.cli.exits import FAILED, NOT_WRITTEN
 from pullback.cli.jobs.tally import Tally
 from pullback.cli.jobs.waiting import opened, say, summary, wait
@@ -32,7 +31,7 @@ def watch_jobs(selection: Selection, address: str, manner: Manner) -> int:
         PullbackError: the service could not be reached.
     """
     conditions = _watchable(selection)
-    with Client(address, retry_for=RETRY_FOR) as client:
+    with Client(address, retry_for=manner.patience) as client:
         return wait(client, conditions, Tally(), None, manner)
 
 
@@ -47,7 +46,7 @@ def export_jobs(selection: Selection, output: str, address: str, manner: Manner,
     with ExitStack() as stack:
         file = opened(stack, output)
         assert file is not None  # noqa: S101 - a name was given
-        client = stack.enter_context(Client(address, retry_for=RETRY_FOR))
+        client = stack.enter_context(Client(address, retry_for=manner.patience))
         tally = Tally()
         if waiting:
             return wait(client, conditions, tally, file, manner)

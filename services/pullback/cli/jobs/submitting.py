@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pullback.cli.batch import BatchError, load_batch
-from pullback.cli.evaluating import RETRY_FOR
 from pullback.cli.exits import FAILED, SIGNALLED
 from pullback.cli.inputs import read_names, read_program
 from pullback.cli.jobs.inbox import Settled
@@ -78,7 +77,7 @@ def submit(order: Order, address: str, *, detach: bool, dry_run: bool) -> int:
     with ExitStack() as stack:
         file = opened(stack, order.output)
         tally = Tally(len(rows))
-        client = stack.enter_context(Client(address, retry_for=RETRY_FOR))
+        client = stack.enter_context(Client(address, retry_for=manner.patience))
         skip = file.known if file is not None else {}
         _check_belongs(skip, batch_id, len(rows), order.output)
         tally.begin_with(skip)
