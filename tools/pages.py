@@ -114,7 +114,7 @@ _COMMAND_LINE = f"""\
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `PULLBACK_ADDRESS` | `{DEFAULT_ADDRESS}` | where `pullback eval`, `check` and `graph` find the gateway |
+| `PULLBACK_ADDRESS` | `{DEFAULT_ADDRESS}` | where the command line finds the gateway |
 """
 
 # Defaults that are read off the machine.
