@@ -41,7 +41,9 @@ def read_program(text: str) -> str:
         return text
     try:
         return Path(text[1:]).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{text[1:]}: {error}") from error
 
 

@@ -39,7 +39,10 @@ def test_a_list_has_the_newest_first(client: Client, server: JobServer, pullback
         ["night-1.0", "FAILED"],
     ]
     assert "no such name `fail`" in lines[3]
-    assert len(pullback("jobs", "list", "--most", "2").stdout.splitlines()) == 3
+    short = pullback("jobs", "list", "--most", "2")
+    assert len(short.stdout.splitlines()) == 3
+    assert short.stderr == "these are the newest 2, and there are more; --most 0 lists all\n"
+    assert (pullback("jobs", "list", "--most", "3").stderr, pullback("jobs", "list").stderr) == ("", "")
 
 
 def test_a_list_can_be_read_by_programs(client: Client, pullback: Pullback) -> None:
@@ -192,7 +195,8 @@ def test_a_job_of_no_batch_is_tried_again(client: Client, server: JobServer, pul
     (made,) = pullback("jobs", "retry", "mine").stdout.split()
     assert client.jobs.get(made).state == "queued"
     assert pullback("jobs", "retry", "mine").stdout.split() == [made]
-    assert pullback("jobs", "retry", made).stdout == ""
+    under_way = pullback("jobs", "retry", made)
+    assert (under_way.stdout, under_way.stderr) == ("", "nothing to try again\n")
 
 
 @pytest.mark.parametrize("command", ["watch", "cancel", "delete", "retry"])
@@ -202,6 +206,7 @@ def test_all_jobs_are_never_meant_by_saying_nothing(command: str, client: Client
     refused = pullback("jobs", command)
     assert refused.exit_code == USAGE
     assert "say which jobs" in refused.stderr
+    assert ("--state" in refused.stderr) == (command != "watch")
     assert client.jobs.get("mine").state == "queued"
 
 

@@ -242,6 +242,33 @@ def test_ctrl_c_while_jobs_are_sent_says_how_to_go_on(sweep: Path, server: JobSe
     )
 
 
+def test_results_are_not_asked_for_by_who_leaves(
+    sweep: Path, server: JobServer, pullback: Pullback, tmp_path: Path
+) -> None:
+    """--detach with --output is refused before anything is sent or written: it would leave an empty file."""
+    path = tmp_path / "r.jsonl"
+    refused = pullback("submit", str(sweep), "--detach", "--output", str(path))
+    assert refused.exit_code == USAGE
+    assert "--output does not go with --detach" in " ".join(refused.stderr.split())
+    assert (path.exists(), len(server.service.store.records)) == (False, 0)
+
+
+def test_a_span_may_be_a_number_of_seconds(sweep: Path, server: JobServer, pullback: Pullback) -> None:
+    """What a batch file may say as a number may be typed as one, for each option that is a span."""
+    words = ("--timeout", "90", "--deadline", "3600", "--not-before", "1.5", "--time-to-live", "7200")
+    assert pullback("submit", str(sweep), "--batch-id", "b", "--detach", *words).exit_code == 0
+    sent = server.service.store.records["jobs/b.0"].job
+    begun = int(sent.labels["pullback/begun"])
+    assert sent.evaluation.timeout.ToMilliseconds() == 90_000
+    assert sent.deadline_time.ToMilliseconds() == begun + 3_600_000
+    assert sent.not_before_time.ToMilliseconds() == begun + 1_500
+    assert sent.time_to_live.ToMilliseconds() == 7_200_000
+    refused = pullback("submit", str(sweep), "--detach", "--timeout", "0")
+    assert (refused.exit_code, "above 0" in refused.stderr) == (USAGE, True)
+    dated = pullback("submit", str(sweep), "--detach", "--deadline", "20300131")
+    assert (dated.exit_code, "lacks its time zone" in dated.stderr) == (USAGE, True)
+
+
 def test_the_first_call_is_as_patient_as_the_rest(
     sweep: Path, server: JobServer, pullback: Pullback, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,13 @@ def test_a_program_is_text_a_file_or_standard_input(tmp_path: Path, monkeypatch:
     assert read_program("-") == "y = w\n"
 
 
+def test_a_program_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    """The message has the file's name and the reason, without Python's number of the error."""
+    with pytest.raises(typer.BadParameter) as refused:
+        read_program(f"@{tmp_path}/p.py")
+    assert refused.value.message == f"{tmp_path}/p.py: No such file or directory"
+
+
 def test_a_byte_order_mark_is_no_part_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Editors that write one do not make a program wrong."""
     (tmp_path / "p.py").write_text("y = x\n", encoding="utf-8-sig")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING, final
 
+from pullback.cli.batch.files import TABLES
 from pullback.cli.batch.model import ProgramFile
 from pullback.cli.batch.scopes import Scope, Scopes, entry_of, sayer
 from pullback.client import InvalidArgument, LimitExceeded, ProgramError, PullbackError
@@ -46,7 +48,8 @@ class Programs:
             if not all(scope.whole for scope in scopes):
                 return ""
             entry = entry_of(scopes)
-            faults.add(entry.fault((), "has no program"))
+            table = PurePath(entry.document.file).suffix in TABLES
+            faults.add(entry.fault((), "has no program; --program gives it" if table else "has no program"))
             return ""
         text = self._text(scope, faults)
         if text is not None and not text.strip():

@@ -168,6 +168,8 @@ def _retry(
             selection_of(ids, batch=batch_id, labels=label, states=state, since=since, until=until), address
         )
         typer.echo("".join(f"{job_id}\n" for job_id in made), nl=False)
+        if not made:
+            typer.echo("nothing to try again", err=True)
     _end(missing)
 
 

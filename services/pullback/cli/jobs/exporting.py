@@ -75,4 +75,4 @@ def _write(client: Client, conditions: Conditions, file: ResultFile, tally: Tall
 def _watchable(selection: Selection) -> Conditions:
     if selection.states:
         raise typer.BadParameter("--state does not go with waiting: jobs change their state meanwhile")
-    return selection.required()
+    return selection.required(states=False)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pullback.cli.evaluating import RETRY_FOR
+from pullback.cli.jobs.waiting import say
 from pullback.cli.rendering import as_text
 from pullback.cli.results import error_of, line_of, record_of, short_id
 from pullback.client import Client, JobNotFound
@@ -37,11 +38,14 @@ def list_jobs(selection: Selection, address: str, *, most: int, as_json: bool) -
     """
     conditions = selection.conditions()
     with Client(address, retry_for=RETRY_FOR) as client:
-        jobs = islice(client.jobs.list(**conditions), most or None)
+        found = client.jobs.list(**conditions)
+        jobs = islice(found, most or None)
         if as_json:
             yield from map(_json_line, jobs)
         else:
             yield _table(jobs)
+        if most and next(found, None) is not None:
+            say(f"these are the newest {most:,}, and there are more; --most 0 lists all")
 
 
 def _json_line(job: Job) -> str:

@@ -65,16 +65,20 @@ class Selection:
             found["created_before"] = _time("--until", self.until)
         return found
 
-    def required(self) -> Conditions:
+    def required(self, *, states: bool = True) -> Conditions:
         """Gives what is said as conditions, of which there is at least one.
+
+        Args:
+            states: whether the command takes states, too.
 
         Raises:
             typer.BadParameter: nothing is said, or something is not written as it should be.
         """
         found = self.conditions()
         if not found:
+            state = "--state, " if states else ""
             raise typer.BadParameter(
-                "say which jobs: their ids, --batch-id, --label, --state, --since or --until"
+                f"say which jobs: their ids, --batch-id, --label, {state}--since or --until"
             )
         return found
 

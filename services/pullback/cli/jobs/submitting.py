@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import signal
 from contextlib import ExitStack
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 # What a command that was used wrongly exits with.
 _USAGE = 2
+
+# Options that may be a number of seconds. Longer numbers may be meant as dates, such as 20300131.
+_SPANS = frozenset({"timeout", "deadline", "not_before", "time_to_live"})
+_SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]+)?")
 
 # What was found wrong with jobs that are told one by one.
 _TOLD = 20
@@ -61,6 +66,11 @@ def submit(order: Order, address: str, *, detach: bool, dry_run: bool) -> int:
         PullbackError: the service refused, or could not be reached.
     """
     batch_id = order.batch and checked_batch_id(order.batch)
+    if detach and order.output is not None:
+        raise typer.BadParameter(
+            "--output does not go with --detach, which leaves before there are results. To collect them, run the "
+            "command again without --detach, or pullback jobs export"
+        )
     try:
         rows = load_batch(order.file, order.given)
     except BatchError as error:
@@ -111,10 +121,14 @@ def given_of(
         "outputs": read_names(outputs or ()),
         "wrt": read_names(wrt or ()),
         "labels": labels_of(labels or ()),
-        **fields,
+        **{key: _seconds(value) if key in _SPANS else value for key, value in fields.items()},
     }
-    # A seed of 0 is one; everything else that is empty was not typed.
-    return {key: value for key, value in said.items() if value or (key == "seed" and value is not None)}
+    # A number of 0 was typed, for a seed and, wrongly, for a span; everything else that is empty was not.
+    return {key: value for key, value in said.items() if value or (key in {"seed", *_SPANS} and value == 0)}
+
+
+def _seconds(value: object) -> object:
+    return float(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
 
 
 def _check_belongs(skip: Mapping[str, object], batch_id: str, rows: int, output: str | None) -> None:

@@ -85,5 +85,5 @@ def open_results(name: str) -> ResultFile:
     if path.suffix in LAYOUTS:
         return ArchiveFile(path)
     raise typer.BadParameter(
-        f"{name}: results are written to {', '.join([*LINES, *LAYOUTS])} or - for lines on the terminal"
+        f"{name}: results are written to {', '.join([*LINES, *LAYOUTS])} or - for lines on standard output"
     )
