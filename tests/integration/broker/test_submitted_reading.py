@@ -8,6 +8,7 @@ from tests.integration.broker.shelves import ENGINE, OTHER, TENANT, drain, shelv
 from pullback.broker import Selection
 from pullback.broker.submitted import reading
 from pullback.contract.lifecycle import State
+from pullback.contract.names import OUTCOMES
 
 if TYPE_CHECKING:
     from tests.integration.broker.conftest import Broker
@@ -120,3 +121,16 @@ async def test_errors_come_with_a_page_and_results_when_asked_for(broker: Broker
     (job,) = await shelves(broker).get(TENANT, ["00"], outcome=True)
     assert job
     assert (job.outcome, job.evaluation) == (b"outcome", None)
+
+
+async def test_a_job_that_goes_between_two_looks_is_given_as_gone(broker: Broker) -> None:
+    """Not as one that succeeded with no result: its record was read, and what it came to was deleted by then."""
+    side = shelves(broker)
+    _, taker = drain(broker)
+    await side.create(TENANT, [submission("a"), submission("b")])
+    taker.finish(succeeded(taker.take(2, ENGINE)), ENGINE)
+    broker.sync.delete(f"{OUTCOMES}{TENANT.hex()}/a")
+    gone, there = await side.get(TENANT, ["a", "b"], outcome=True)
+    assert gone is None
+    assert there
+    assert there.outcome == b"outcome"

@@ -69,11 +69,17 @@ async def _with_texts(
         redis, EVALUATIONS, tenant, [job.job_id for job in there] if evaluation else []
     )
     outcomes = await _outcomes(redis, tenant, there, results=outcome)
-    if not evaluations and not any(job.state in _PLAIN_OUTCOMES or job.job_id in outcomes for job in there):
+    # What was written with a terminal state goes with its record: without it, the job went between the two looks.
+    bound = {State.FAILED, State.SUCCEEDED} if outcome else {State.FAILED}
+    gone = {job.job_id for job in there if job.state in bound and job.job_id not in outcomes}
+    if not (evaluations or gone) and not any(
+        job.state in _PLAIN_OUTCOMES or job.job_id in outcomes for job in there
+    ):
         return jobs
     return [
-        job
-        and job._replace(
+        None
+        if job is None or job.job_id in gone
+        else job._replace(
             evaluation=evaluations.get(job.job_id),
             outcome=outcomes.get(job.job_id) or _PLAIN_OUTCOMES.get(job.state),
         )
