@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import sys
 import tempfile
@@ -46,15 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = chosen.keep or Path(folder)
         for scenario in scenarios:
             place.joinpath(scenario.name).mkdir(parents=True)
-        reports = asyncio.run(_run_all(scenarios, place, chosen.times, chosen.seed, chosen.at_once))
+        reports = asyncio.run(_run_all(scenarios, place, chosen))
     print("\n".join(table.lines(reports)))
     for report in reports:
         for row in report.rows:
             for example in row.ledger.wrong:
                 print(f"{row.scenario}, {row.kind}: {example}")
-    if chosen.json:
-        rows = [row.as_json() for report in reports for row in report.rows]
-        chosen.json.write_text(json.dumps({"seed": chosen.seed, "rows": rows}, indent=1))
     return int(any(report.broken for report in reports))
 
 
@@ -67,19 +65,32 @@ def _chosen(parser: argparse.ArgumentParser, only: str, *, quick: bool) -> list[
     return [known[name] for name in only.split(",")]
 
 
-async def _run_all(
-    scenarios: list[Scenario], place: Path, times: int, seed: int, at_once: int
-) -> list[Report]:
-    room = asyncio.Semaphore(at_once)
+async def _run_all(scenarios: list[Scenario], place: Path, chosen: argparse.Namespace) -> list[Report]:
+    room = asyncio.Semaphore(chosen.at_once)
+    done: list[Report] = []
 
     async def run_one(scenario: Scenario) -> Report:
         async with room:
-            report = await run(scenario, place / scenario.name, times, seed)
-        said = f"skipped: {report.skipped}" if report.skipped else f"{report.seconds:.0f} s"
-        print(f"{scenario.title}: {said}", flush=True)
+            report = await run(scenario, place / scenario.name, chosen.times, chosen.seed)
+        done.append(report)
+        _tell(report)
+        if chosen.json:
+            _write(chosen.json, chosen.seed, done)
         return report
 
     return list(await asyncio.gather(*map(run_one, scenarios)))
+
+
+def _tell(report: Report) -> None:
+    busy = os.getloadavg()[0]
+    print(f"{report.scenario.title}: {report.seconds:.0f} s, processes that want a core: {busy:.0f}")
+    print("\n".join(table.lines([report])[2:]), flush=True)
+
+
+def _write(file: Path, seed: int, reports: Sequence[Report]) -> None:
+    rows = [row.as_json() for report in reports for row in report.rows]
+    skipped = {report.scenario.name: report.skipped for report in reports if report.skipped}
+    file.write_text(json.dumps({"seed": seed, "rows": rows, "skipped": skipped}, indent=1))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from tests.acceptance.drill.waiting import passes
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
+
+    from tests.acceptance.drill.moment import Moment
 
 # Where distributions put libfaketime's variant for programs with threads.
 _LIBRARIES = (
@@ -61,11 +63,11 @@ async def settable_clock(folder: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def set_clock(stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+async def set_clock(stage: Stage, chance: random.Random, moment: Moment) -> None:
     """Sets clocks, by a little or a lot, forward or back."""
     far = chance.choice([1.0, 0.1, 0.02]) * FARTHEST_SECONDS
     offset = chance.uniform(-far, far)
-    begin()
+    await moment.under_way()
     for name in chance.choice([(_REDIS,), (_OTHERS,), (_REDIS, _OTHERS)]):
         _set(stage.folder, name, offset)
     # Some of what it does to others shows only when what they wait for should be over.

@@ -14,13 +14,15 @@ from tests.acceptance.drill.waiting import passes
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.acceptance.drill.moment import Moment
 
 # Size of the disk, in MiB, and of the append-only file from which on it is rewritten: what is left holds both files
 # while that lasts.
-DISK_MIB = 192
-REWRITE_MIB = 32
+DISK_MIB = 768
+REWRITE_MIB = 64
 
 # How long the disk stays full, in seconds.
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 8.0
@@ -43,14 +45,14 @@ async def small_disk(folder: Path) -> AsyncIterator[Stage]:
         await _run("umount", str(data))
 
 
-async def fill_disk(stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+async def fill_disk(stage: Stage, chance: random.Random, moment: Moment) -> None:
     """Fills the disk to its last byte, and makes room again after a while."""
     filler = stage.data / _FILLER
     await asyncio.to_thread(_fill, filler)
     try:
         await passes(chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
     finally:
-        begin()
+        moment.now()
         filler.unlink()
 
 

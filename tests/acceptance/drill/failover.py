@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from tests.acceptance.drill.moment import Moment
     from tests.watched import Node
 
 T = TypeVar("T")
@@ -50,11 +51,11 @@ class Failover:
         finally:
             thread.shutdown()
 
-    async def __call__(self, stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+    async def __call__(self, stage: Stage, _: random.Random, moment: Moment) -> None:
         """Kills the primary; lets it return as a replica when it is no longer the primary."""
         watched, thread = self._watched[stage]
         lost = await _in(thread, watched.primary)
-        begin()
+        await moment.under_way()
         await _in(thread, lost.kill)
         new = await _in(thread, watched.wait_for_switch)
         await _in(thread, partial(_rejoin, lost, new))

@@ -12,8 +12,8 @@ from pullback.contract.names import SWEEPER_LOCK
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
 
+    from tests.acceptance.drill.moment import Moment
     from tests.acceptance.drill.stage import Stage
 
 # How long Redis is frozen, in seconds.
@@ -23,52 +23,52 @@ FREEZE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
-async def kill_evaluator(stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+async def kill_evaluator(stage: Stage, chance: random.Random, moment: Moment) -> None:
     """Kills one evaluator or all."""
     while not (found := stage.evaluators()):
         await passes(LOOK_SECONDS)
-    begin()
+    await moment.under_way()
     for process in found if chance.random() < 0.5 else [chance.choice(found)]:
         _kill(process)
 
 
-async def kill_worker_child(stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+async def kill_worker_child(stage: Stage, chance: random.Random, moment: Moment) -> None:
     """Kills one of the worker's children."""
     while len(found := stage.worker_children()) < 2:
         await passes(LOOK_SECONDS)
-    begin()
+    await moment.under_way()
     _kill(chance.choice(found))
 
 
-async def kill_worker(stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+async def kill_worker(stage: Stage, _: random.Random, moment: Moment) -> None:
     """Kills the worker; the kernel takes its children along."""
     await stage.worker.ready()
-    begin()
+    await moment.under_way()
     stage.worker.signal(signal.SIGKILL)
 
 
-async def kill_gateway(stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+async def kill_gateway(stage: Stage, _: random.Random, moment: Moment) -> None:
     """Kills the gateway, and with it every connection."""
     await stage.gateways[0].ready()
-    begin()
+    await moment.under_way()
     stage.gateways[0].signal(signal.SIGKILL)
 
 
-async def kill_redis(stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+async def kill_redis(stage: Stage, _: random.Random, moment: Moment) -> None:
     """Kills Redis."""
     await stage.redis.ready()
-    begin()
+    await moment.under_way()
     stage.redis.signal(signal.SIGKILL)
 
 
-async def kill_sweeper(stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+async def kill_sweeper(stage: Stage, chance: random.Random, moment: Moment) -> None:
     """Kills a worker's child, so that there is something to sweep, and the gateway whose sweeper would do it."""
     for gateway in stage.gateways:
         await gateway.ready()
     while len(children := stage.worker_children()) < 2:
         await passes(LOOK_SECONDS)
     holder = await _sweeper_port(stage)
-    begin()
+    await moment.under_way()
     _kill(chance.choice(children))
     for gateway in stage.gateways:
         ports = {each.laddr.port for each in gateway.process.net_connections("tcp") if each.laddr}
@@ -87,19 +87,19 @@ async def _sweeper_port(stage: Stage) -> int:
                 seen = await monitor.next_command()
                 holder = await client.get(SWEEPER_LOCK)
                 words = str(seen["command"]).split()
-                if holder and SWEEPER_LOCK in words and words[-1].encode() == holder:
+                if SWEEPER_LOCK in words and holder in [word.encode() for word in words]:
                     return int(seen["client_port"])
     finally:
         await client.aclose()
 
 
-async def freeze_redis(stage: Stage, _: random.Random, begin: Callable[[], None]) -> None:
+async def freeze_redis(stage: Stage, _: random.Random, moment: Moment) -> None:
     """Freezes Redis, whose connections stay open."""
     stage.redis.signal(signal.SIGSTOP)
     try:
         await passes(FREEZE_SECONDS)
     finally:
-        begin()
+        moment.now()
         stage.redis.signal(signal.SIGCONT)
 
 

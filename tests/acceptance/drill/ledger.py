@@ -75,6 +75,11 @@ class Ledger:
         """What was accepted and has no answer."""
         return self.accepted - self.completed
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is unanswered."""
+        return bool(self._open)
+
     def older_than(self, seconds: float) -> set[str]:
         """Gives what is unanswered for so long."""
         since = time.monotonic() - seconds
@@ -147,7 +152,7 @@ class Ledger:
             await self._news.wait()
 
     async def busy(self) -> None:
-        """Waits until something new is unanswered, or harm could meet an idle system."""
+        """Waits until something more is asked for."""
         self._sent.clear()
         await self._sent.wait()
 

@@ -15,8 +15,10 @@ from tests.acceptance.drill.waiting import passes
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.acceptance.drill.moment import Moment
 
 # How long a cut lasts, in seconds: shorter than a drain's life without beats, longer, and longer than an answer is
 # waited for.
@@ -137,12 +139,12 @@ class Cut:
         finally:
             await hosts.remove()
 
-    async def __call__(self, stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+    async def __call__(self, stage: Stage, chance: random.Random, moment: Moment) -> None:
         """Cuts it."""
         hosts = self._hosts[stage]
         await hosts.cut(self._host)
         try:
             await passes(chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
         finally:
-            begin()
+            moment.now()
             await hosts.mend(self._host)

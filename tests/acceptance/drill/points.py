@@ -10,9 +10,10 @@ from pullback.broker import scripts
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from tests.acceptance.drill.moment import Moment
     from tests.acceptance.drill.stage import Stage
 
 #: Which process runs each script. The sweeper is a part of the gateway.
@@ -74,7 +75,7 @@ class Points:
         self.points = points
         self._next: dict[Stage, int] = {}
 
-    async def __call__(self, stage: Stage, chance: random.Random, begin: Callable[[], None]) -> None:
+    async def __call__(self, stage: Stage, chance: random.Random, moment: Moment) -> None:
         """Has a process kill itself at the next point."""
         number = self._next.get(stage, 0)
         self._next[stage] = number + 1
@@ -84,10 +85,10 @@ class Points:
         fired = _order(stage.folder, f"{' '.join(point)} {chance.randint(1, MOST_RUNS)}\n")
         for _ in range(round(REACHED_SECONDS / LOOK_SECONDS)):
             if fired.exists():
-                begin()
+                moment.now()
                 return
             await passes(LOOK_SECONDS)
-        begin()
+        moment.now()
         raise Unreached(f"nobody came to {point}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
+from tests.acceptance.drill.moment import Moment
 from tests.acceptance.drill.points import Unreached
 from tests.acceptance.drill.scenario import Skip
 from tests.acceptance.drill.submitted import Submitted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.acceptance.drill.ledger import Ledger, Mark
+    from tests.acceptance.drill.ledger import Ledger
     from tests.acceptance.drill.scenario import Load, Scenario
     from tests.acceptance.drill.stage import Stage
 
@@ -148,20 +149,23 @@ async def _event(scenario: Scenario, stage: Stage, chance: random.Random, rows: 
     ledgers = [row.ledger for row in rows[: len(LOADS)]]
     between = chance.randint(FEWEST_BETWEEN, MOST_BETWEEN)
     await _all(*(ledger.answers(between) for ledger in ledgers))
-    await _all(*(ledger.busy() for ledger in ledgers))
-    marks: list[Mark] = []
+    moment = Moment(ledgers)
     try:
-        await scenario.harm(stage, chance, lambda: marks.extend(ledger.mark() for ledger in ledgers))
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await scenario.harm(stage, chance, moment)
     except Unreached as error:
         rows[0].faults.append(str(error))
-    await _all(*(mark.over.wait() for mark in marks))
+    except TimeoutError:
+        rows[0].faults.append(f"no harm could be done in {GIVE_UP_SECONDS:.0f} s")
+        return False
+    await _all(*(mark.over.wait() for mark in moment.marks))
     for row in rows:
         row.events += 1
-    for row, ledger, mark in zip(rows, ledgers, marks, strict=False):
+    for row, ledger, mark in zip(rows, ledgers, moment.marks, strict=False):
         row.recoveries.append(GIVE_UP_SECONDS if mark.first is None else mark.first)
         row.waits.append(GIVE_UP_SECONDS if mark.longest is None else mark.longest)
         ledger.forget(mark)
-    return all(mark.over.is_set() for mark in marks)
+    return all(mark.over.is_set() for mark in moment.marks)
 
 
 def _leaf(error: BaseException) -> BaseException:

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.acceptance.drill.ledger import Ledger
+    from tests.acceptance.drill.moment import Moment
 
 #: Seconds within which a call that is made after a fault is answered, and what waited then too.
 RECOVERY_SECONDS = 10.0
 
 
-#: Does harm once, and calls its last argument at the moment from which recovery counts: just before what happens at
-#: once, and at the end of what lasts.
-Harm = Callable[["Stage", "random.Random", Callable[[], None]], Awaitable[None]]
+#: Does harm once. Its last argument is told the moment from which recovery counts: just before what happens at once,
+#: and at the end of what lasts.
+Harm = Callable[["Stage", "random.Random", "Moment"], Awaitable[None]]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Jobs in a batch, and seconds between two batches.
 BATCH = 12
-PERIOD = 0.15
+PERIOD = 0.3
 
 # How long results are kept, in seconds: longer than a scenario takes.
 TIME_TO_LIVE_SECONDS = 3_600
