@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Time limit of one evaluation, in seconds, and what the answer may take beyond it.
 DEADLINE_SECONDS = 10.0
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 10.0
 
 # What worker and evaluators may hold beyond what they held after the good programs, in bytes: caches of programs
 # and of freed memory, but not one bomb.
