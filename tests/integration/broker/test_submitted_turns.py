@@ -170,3 +170,20 @@ async def test_large_evaluations_are_taken_a_few_at_a_time(broker: Broker) -> No
     assert max(map(len, takes)) == 4
     page, _ = await side.page(TENANT, Selection(states=frozenset({State.RUNNING})), after=None, count=20)
     assert len(page) == 10
+
+
+async def test_a_bulk_job_has_its_turn_though_takes_are_full_before_it(broker: Broker) -> None:
+    """Interactive jobs of which a take holds one are no reason to put the bulk job back again and again."""
+    side = shelves(broker)
+    _, taker = drain(broker)
+    await side.create(TENANT, [submission("bulk", priority=Priority.BULK)])
+    large = bytes(3 * 2**20)
+    await side.create(
+        TENANT, [submission(priority=Priority.INTERACTIVE, evaluation=large) for _ in range(16)]
+    )
+    order = []
+    while jobs := taker.take(8, ENGINE):
+        order += [job.job_id for job in jobs]
+        taker.finish(succeeded(jobs), ENGINE)
+    assert len(order) == 17
+    assert order.index("bulk") < 8

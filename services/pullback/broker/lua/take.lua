@@ -90,9 +90,9 @@ local function serve(address, pace)
   return pace
 end
 
--- Says how many jobs to take from each of a tenant's shelves.
+-- Says from which of a tenant's shelves to take, job by job.
 local function plan(tenant, turn, count)
-  local left, takes = {}, { 0, 0, 0 }
+  local left, order = {}, {}
   for priority = 1, 3 do
     left[priority] = call('ZCARD', shelf(class, tenant, priority))
   end
@@ -103,32 +103,46 @@ local function plan(tenant, turn, count)
     end
     for priority = from, to, step do
       if left[priority] > 0 then
-        left[priority], takes[priority] = left[priority] - 1, takes[priority] + 1
+        left[priority], order[i] = left[priority] - 1, priority
         break
       end
     end
   end
-  return takes
+  return order
 end
 
--- Takes up to so many jobs of a tenant.
+-- Takes the first jobs off shelves, as many as the plan wants of each.
+local function pop(tenant, order)
+  local wants, popped = { 0, 0, 0 }, {}
+  for _, priority in ipairs(order) do
+    wants[priority] = wants[priority] + 1
+  end
+  for priority = 1, 3 do
+    popped[priority] = wants[priority] > 0 and call('ZPOPMIN', shelf(class, tenant, priority), wants[priority]) or {}
+  end
+  return popped
+end
+
+-- Takes up to so many jobs of a tenant, in the order of the plan: what a take has no room for any more goes back, and is not
+-- to be the same jobs each time. Returns how many turns that was.
 local function visit(tenant, pace, turn, count)
-  local cost = 0
-  for priority, takes in ipairs(plan(tenant, turn, count)) do
-    local key = shelf(class, tenant, priority)
-    local popped = takes > 0 and call('ZPOPMIN', key, takes) or {}
-    for i = 1, #popped, 2 do
-      local seconds = not full and serve(tenant .. '/' .. popped[i], pace)
-      if seconds then
-        cost = cost + seconds
-        looks = looks + 1
-      else
-        full = true
-        call('ZADD', key, popped[i + 1], popped[i])
-      end
+  local cost, turns = 0, 0
+  local order = plan(tenant, turn, count)
+  local popped, at = pop(tenant, order), { 1, 1, 1 }
+  for _, priority in ipairs(order) do
+    local id, score = popped[priority][at[priority]], popped[priority][at[priority] + 1]
+    at[priority] = at[priority] + 2
+    local seconds = not full and serve(tenant .. '/' .. id, pace)
+    if seconds then
+      cost = cost + seconds
+      looks, turns = looks + 1, turns + 1
+    else
+      full = true
+      call('ZADD', shelf(class, tenant, priority), score, id)
     end
   end
   call('ZINCRBY', shares, cost, tenant)
+  return turns
 end
 
 while not full and looks < MOST_LOOKS and #held < wanted and bytes < most_bytes do
@@ -144,8 +158,7 @@ while not full and looks < MOST_LOOKS and #held < wanted and bytes < most_bytes 
     -- Until it is the next one's turn.
     count = math.min(count, math.floor((tonumber(first[4]) - tonumber(first[2])) / pace) + 1)
   end
-  visit(tenant, pace, turn, count)
-  call('HSET', habits, tenant .. ':turn', turn + count)
+  call('HSET', habits, tenant .. ':turn', turn + visit(tenant, pace, turn, count))
   call('ZREMRANGEBYSCORE', spent, '-inf', first[2])
   close_share(class, tenant)
 end
