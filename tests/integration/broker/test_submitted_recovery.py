@@ -158,6 +158,24 @@ async def test_what_was_taken_without_the_drains_knowledge_is_back_after_its_nex
     line.close()
 
 
+async def test_what_an_earlier_attempt_ends_with_does_not_make_the_drain_forget_this_one(
+    broker: Broker,
+) -> None:
+    """The job is held still when a take whose answer was lost is followed by another."""
+    side = shelves(broker)
+    await side.create(TENANT, [submission("a")])
+    _, taker = drain(broker)
+    (first,) = taker.take(1, ENGINE)
+    taker.put_back([first])
+    (second,) = taker.take(1, ENGINE)
+    assert taker.finish(succeeded([first]), ENGINE) == 0
+    taker._unsure = True
+    assert taker.take(1, ENGINE) == []
+    job = await look(side, "a")
+    assert (job.state, ends(job)) == (State.RUNNING, [AttemptEnd.PUT_BACK, None])
+    assert taker.finish(succeeded([second]), ENGINE) == 1
+
+
 async def test_a_job_waits_for_its_time(broker: Broker) -> None:
     """Before `not_before` no drain gets it; then the upkeep puts it where they look, and has one woken."""
     side = shelves(broker)

@@ -140,7 +140,10 @@ class ShelfDrain:
 
     def _forget(self, jobs: Sequence[HeldJob]) -> None:
         for job in jobs:
-            self._held.pop(job.place, None)
+            # What is forgotten too early, a take whose answer was lost puts back: so not for an earlier attempt.
+            held = self._held.get(job.place)
+            if held and held.attempt == job.attempt:
+                del self._held[job.place]
 
     def _run(self, script: Script, *own: Any) -> Any:
         return self._line.run(script, KEYS, arguments(then=own))
