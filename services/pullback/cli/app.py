@@ -10,6 +10,7 @@ from pullback.cli.address import DEFAULT_ADDRESS, Address
 from pullback.cli.exits import FAILED, faults_reported, output_kept
 from pullback.cli.jobs.commands import jobs_app
 from pullback.cli.jobs.submit_command import submit_command
+from pullback.cli.notices import show_warnings
 
 app = typer.Typer(
     name="pullback",
@@ -62,6 +63,7 @@ app.command("submit")(submit_command)
 
 def main() -> None:
     """Runs the command line."""
+    show_warnings()
     with output_kept():
         app()
 

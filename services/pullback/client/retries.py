@@ -6,6 +6,7 @@ serves blocking code, asyncio and streams, and a call that succeeds pays nothing
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from typing import final
@@ -15,7 +16,7 @@ from tenacity.retry import retry_if_exception
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base, wait_exponential
 
-from pullback.contract.errors import PullbackError, Unreachable
+from pullback.contract.errors import Overloaded, PullbackError, Unreachable
 
 #: Seconds that a call may spend waiting between tries. A gateway is replaced in less.
 DEFAULT_RETRY_FOR = 30.0
@@ -24,6 +25,11 @@ DEFAULT_RETRY_FOR = 30.0
 # the last.
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 2.0
+
+# Seconds of waiting after which the user is told what is waited for.
+_UNTOLD = 2.0
+
+_LOG = logging.getLogger("pullback.client")
 
 # Seconds by which a call outlives the evaluation's own time limit, so that the service can answer for it.
 _GRACE = 1.0
@@ -69,16 +75,18 @@ class Backoff:
     """The delays between tries.
 
     An error that carries a delay of the service's is waited out for that long. While the service cannot be
-    reached, delays double.
+    reached, delays double; where that lasts, a warning of the logger `pullback.client` says so, once.
     """
 
     def __init__(self, retry_for: float) -> None:
         self._retry_for = retry_for
         self._state: RetryCallState | None = None
+        self._told = False
 
     def reset(self) -> None:
         """Begins anew, because the service answered."""
         self._state = None
+        self._told = False
 
     def delay(self, fault: PullbackError) -> float | None:
         """Gives the seconds to wait after `fault`; None where no other try is to be made."""
@@ -92,8 +100,17 @@ class Backoff:
             return None
         delay = judge.wait(state)
         state.idle_for += delay
+        self._tell(fault, self._retry_for - state.idle_for)
         state.prepare_for_next_attempt()
         return delay
+
+    def _tell(self, fault: PullbackError, left: float) -> None:
+        """Warns once. A full service is not worth a word: whoever brings much work waits for room now and then."""
+        waited = self._retry_for - left
+        if waited < _UNTOLD or left <= 0 or self._told or isinstance(fault, Overloaded):
+            return
+        self._told = True
+        _LOG.warning("%s; trying for another %.0f s", fault, left)
 
     def delay_or_raise(self, fault: PullbackError) -> float:
         """Gives the seconds to wait after `fault`. Raises it where no other try is to be made."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -59,6 +60,34 @@ def test_an_answer_renews_the_time_for_retries() -> None:
     delay = backoff.delay(Unreachable("gone"))
     assert delay is not None
     assert delay <= 0.1
+
+
+def test_the_user_is_told_once_what_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """A service that stays away is told of after two seconds, and again only after it was there."""
+    backoff = Backoff(60.0)
+    waited = 0.0
+    while not caplog.messages:
+        delay = backoff.delay(Unreachable("no service answers at here:1"))
+        assert delay
+        waited += delay
+    assert 2.0 <= waited <= 4.0
+    (text,) = caplog.messages
+    assert re.fullmatch(r"no service answers at here:1; trying for another 5[678] s", text)
+    for _ in range(5):
+        backoff.delay(Unreachable("no service answers at here:1"))
+    assert len(caplog.messages) == 1
+    backoff.reset()
+    for _ in range(20):
+        backoff.delay(Unreachable("no service answers at here:1"))
+    assert len(caplog.messages) == 2
+
+
+def test_waiting_for_room_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever brings much work waits for room now and then."""
+    backoff = Backoff(60.0)
+    for _ in range(10):
+        backoff.delay(Overloaded("full", retry_seconds=4.0))
+    assert caplog.messages == []
 
 
 def test_no_retries_means_one_try() -> None:

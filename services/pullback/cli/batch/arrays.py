@@ -162,6 +162,8 @@ def _table_column(spec: model.FileArray, dtype: str | None, default: str, files:
     values: list[Any] = []
     parts: list[Column] = []
     for piece in table.pieces([column]):
+        if piece.faults:
+            raise BatchError(piece.faults)
         try:
             if table.typed:
                 parts.append(arrow_column(piece.cells[column], dtype))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pullback.cli.batch.arrays import Typing
     from pullback.cli.batch.files import Files
     from pullback.cli.batch.model import Rows
-    from pullback.cli.batch.tables import Piece
+    from pullback.cli.batch.tables import Piece, Table
 
 
 _ADVICE = "say under rows.columns which are inputs"
@@ -62,7 +62,7 @@ class RowsAxis:
         faults, size = Faults(), 0
         kinds: dict[str, tuple[str, int]] = {}
         self._hopeless.clear()
-        for piece in table.pieces(wanted):
+        for piece in _read(table, wanted, faults):
             size += len(piece.lines)
             columns = {
                 target: column
@@ -141,6 +141,18 @@ class RowsAxis:
         except (ValueError, AttributeError):
             faults.add(Fault(self.rows.file, None, target, "its columns do not make a vector"))
         return None
+
+
+def _read(table: Table, wanted: Sequence[str], faults: Faults) -> Iterator[Piece]:
+    """Reads pieces with rows; adds what is wrong with others, and with the file."""
+    try:
+        for piece in table.pieces(wanted):
+            for fault in piece.faults:
+                faults.add(fault)
+            if piece.lines:
+                yield piece
+    except BatchError as error:
+        faults.take(error)
 
 
 def _check_kinds(column: str, values: list[Any], piece: Piece, kinds: dict[str, tuple[str, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,10 +28,12 @@ class Piece:
     Attributes:
         cells: for each column that was asked for, a text for each row, or an array of pyarrow's.
         lines: the line of each row, or its number, from 1.
+        faults: rows among these that have too few or too many cells; they are left out.
     """
 
     cells: dict[str, Any]
     lines: Sequence[int]
+    faults: Sequence[Fault] = ()
 
 
 class Table(Protocol):
@@ -83,36 +86,37 @@ class TextTable:
         """Reads the rows, in order.
 
         Raises:
-            BatchError: the file is broken, or rows have too few or too many cells.
+            BatchError: the file is broken.
         """
         rows = self._rows()
         next(rows, None)
         places = [self.columns.index(column) for column in columns]
-        faults: list[Fault] = []
         while True:
-            lines, kept = self._some(rows, faults)
-            if faults:
-                raise BatchError(faults)
-            if not lines:
+            lines, kept, faults = self._some(rows)
+            if not lines and not faults:
                 return
-            yield Piece({self.columns[place]: [row[place] for row in kept] for place in places}, lines)
+            yield Piece(
+                {self.columns[place]: [row[place] for row in kept] for place in places}, lines, faults
+            )
 
-    def _some(
-        self, rows: Iterator[tuple[int, list[str]]], faults: list[Fault]
-    ) -> tuple[list[int], list[list[str]]]:
+    def _some(self, rows: Iterator[tuple[int, list[str]]]) -> tuple[list[int], list[list[str]], list[Fault]]:
         lines: list[int] = []
         kept: list[list[str]] = []
-        for line, row in rows:
-            if len(row) == len(self.columns):
-                lines.append(line)
-                kept.append(row)
-            elif row:  # an empty line is none
-                cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                message = f"has {cells}, but the first line names {len(self.columns)} columns"
-                faults.append(Fault(self._name, line, "", message))
-            if len(kept) + len(faults) == PIECE:
-                break
-        return lines, kept
+        faults: list[Fault] = []
+        try:
+            for line, row in rows:
+                if len(row) == len(self.columns):
+                    lines.append(line)
+                    kept.append(row)
+                elif row:  # an empty line is none
+                    cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+                    message = f"has {cells}, but the first line names {len(self.columns)} columns"
+                    faults.append(Fault(self._name, line, "", message))
+                if len(kept) + len(faults) == PIECE:
+                    break
+        except BatchError as error:  # the rows before are not to be told for nothing
+            faults += error.faults
+        return lines, kept, faults
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Gives each row with the line on which it begins."""
@@ -134,6 +138,12 @@ class TextTable:
     def _check_head(self) -> None:
         if not any(self.columns):
             raise ValueError(f"{self._name} is empty; its first line has to name the columns")
+        other = next((mark for mark in ";\t|" if mark in self.columns[0]), None)
+        if len(self.columns) == 1 and other is not None:
+            raise ValueError(
+                f"{self._name} has {other!r} in its first line and no {self._delimiter!r}; to have it read "
+                f"so, name it in a batch file: rows: {{file: {self._path.name}, delimiter: {json.dumps(other)}}}"
+            )
         twice = {column for column in self.columns if self.columns.count(column) > 1}
         if twice:
             raise ValueError(f"{self._name} names the column {min(twice)!r} twice in its first line")
