@@ -15,8 +15,8 @@ from tests.integration.broker.shelves import (
     succeeded,
 )
 
-from pullback.broker import Selection
-from pullback.contract.lifecycle import Priority, State
+from pullback.broker import Ended, Selection
+from pullback.contract.lifecycle import Event, Priority, State
 from pullback.contract.names import HABITS, RECORDS, SHARES, tenant_tag
 
 if TYPE_CHECKING:
@@ -101,6 +101,21 @@ async def test_an_attempt_that_lost_its_evaluator_is_paid_for(broker: Broker) ->
     again = taker.next_attempt(job)
     assert again
     taker.finish(succeeded([again]), ENGINE)
+    done = work(taker, {TENANT: 1.0, OTHER: 1.0})
+    assert {each.tenant for each in islice(done, 9)} == {OTHER}
+    assert TENANT in {each.tenant for each in islice(done, 4)}
+
+
+@pytest.mark.parametrize("end", ["cancel", "delete"])
+async def test_a_job_that_is_ended_while_it_runs_is_paid_for(broker: Broker, end: str) -> None:
+    """A tenant that has its jobs run for ten seconds, and then cancels or deletes them, waits as any other."""
+    side = shelves(broker)
+    await side.create(TENANT, [submission("a"), submission("b")])
+    _, taker = drain(broker)
+    (job,) = taker.take(1, ENGINE)
+    await side.create(OTHER, [submission() for _ in range(20)])
+    await getattr(side, end)(TENANT, ["a"])
+    assert taker.finish([Ended(job, Event.CANCEL, b"cancelled", 10.0)], ENGINE) == 0
     done = work(taker, {TENANT: 1.0, OTHER: 1.0})
     assert {each.tenant for each in islice(done, 9)} == {OTHER}
     assert TENANT in {each.tenant for each in islice(done, 4)}

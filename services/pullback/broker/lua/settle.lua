@@ -48,6 +48,9 @@ for at = FIRST, #ARGV, PER_JOB do
     end
     finish(r, state)
     written = written + 1
+  elseif state == 'C' then
+    -- It was cancelled, deleted or expired while it ran, which is told here alone. The time was the tenant's all the same.
+    charge(class, tenant_of(address), seconds)
   end
 end
 
