@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self, final
 
 import redis
 from redis.backoff import ConstantBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from pullback.broker.embedded import free_port, leashed
@@ -26,9 +28,10 @@ PASSWORD = "of a/redis"  # noqa: S105 - of servers that live for one test
 QUOTED = "of%20a%2Fredis"
 SENTINEL_PASSWORD = "of-sentinels"  # noqa: S105
 
-# How long a server may take to start, and a fail-over, in seconds.
+# How long a server may take to start, a fail-over, and a lost server to be a replica of the new one, in seconds.
 START_SECONDS = 20.0
 SWITCH_SECONDS = 30.0
+REJOIN_SECONDS = 60.0
 
 
 @final
@@ -145,14 +148,33 @@ class WatchedRedis:
             about: Any = sentinel.sentinel_masters()[NAME]
         return self._at(about["ip"], about["port"])
 
-    def wait_for_switch(self) -> Node:
-        """Waits until the Sentinels made another node the primary, and gives it."""
+    def wait_for_switch(self, lost: Node) -> Node:
+        """Waits until the Sentinels made another node than the lost one the primary, and gives it."""
         while True:
-            message = self._news.get_message(timeout=SWITCH_SECONDS)
-            assert message is not None, "there was no fail-over"
-            if message["type"] == "message":
-                _, _, _, host, port = message["data"].decode().split()
-                return self._at(host, int(port))
+            # Told are fail-overs before, too: Sentinels may make one for no reason on a busy machine.
+            if (now := self.primary()) is not lost:
+                return now
+            assert self._news.get_message(timeout=SWITCH_SECONDS), "there was no fail-over"
+
+    def rejoin(self, lost: Node) -> None:
+        """Starts a lost node again, and waits until it follows the primary, whichever that is by now."""
+        lost.start()
+        until = time.monotonic() + REJOIN_SECONDS
+        while True:
+            assert time.monotonic() < until, f"{lost.name} follows nobody, and nobody follows it"
+            primary = self.primary()
+            for node in self.nodes:
+                if node is not primary:
+                    with node.client() as client:
+                        # Sentinels do so by themselves, after some ten seconds.
+                        client.replicaof(*primary.place)
+            # Refused by one that is a replica still, or again.
+            with primary.client(socket_timeout=None) as client, suppress(ResponseError):
+                if (
+                    client.wait(len(self.nodes) - 1, 1_000) == len(self.nodes) - 1
+                    and primary is self.primary()
+                ):
+                    return
 
     def _at(self, host: str, port: int) -> Node:
         (node,) = (each for each in self.nodes if each.place == (host, port))

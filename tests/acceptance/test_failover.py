@@ -54,10 +54,11 @@ def lose(watched: WatchedRedis, way: str) -> None:
 @pytest.mark.parametrize("way", ["kill", "freeze"])
 def test_no_call_is_lost_or_answered_twice(stage: Stage, way: str) -> None:
     """Callers that try again under the same id get every answer, right and once."""
+    lost = stage.watched.primary()
     tally = Tally(CALLS, lambda: lose(stage.watched, way), CALLS // 3)
     asyncio.run(call(stage.address, tally, CALLERS))
     assert (tally.lost, tally.duplicated, tally.wrong) == (0, 0, [])
-    stage.watched.wait_for_switch()
+    stage.watched.wait_for_switch(lost)
 
 
 def test_what_the_replicas_had_is_computed_after_the_primary_is_gone(stage: Stage) -> None:

@@ -33,7 +33,12 @@ READ_BYTES = 1 << 18
 
 
 class Line:
-    """One connection for one thread; made at the first command, and again after it broke."""
+    """One connection for one thread; made at the first command, and again after it broke.
+
+    Attributes:
+        connections: how often it was made. What was written by way of an earlier one, this Redis may not have: its
+            file may end before, or it may be a replica that took over.
+    """
 
     def __init__(self, url: str, *, blocking_seconds: float = 0.0) -> None:
         """Makes a line.
@@ -47,6 +52,7 @@ class Line:
         self._place = (self._destination.host, self._destination.port)
         self._patience = ANSWER_SECONDS + blocking_seconds
         self._socket: socket.socket | None = None
+        self.connections = 0
         self._used = 0.0
         self._reader = hiredis.Reader()
 
@@ -131,6 +137,7 @@ class Line:
             line.close()
             raise
         self._socket = line
+        self.connections += 1
         return line
 
     def _greet(self, line: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """redis-py's connections, made to leave a Redis that is not the primary any more.
 
 redis-py leaves a demoted one by itself only where it came by Sentinels, and only for one of the replies that say so.
+Nor does it know what uvloop says of a connection that was lost before a command is written to it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError
 
 from pullback.broker.replies import Demoted, exception, is_of_a_replica
@@ -44,6 +46,12 @@ class _Choosing(_Leaving):
 
 
 class _AsyncLeaving:
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        try:
+            await super().send_packed_command(*args, **options)  # type: ignore[misc]
+        except RuntimeError as error:  # asyncio's own transports raise a ConnectionError here
+            raise RedisConnectionError(f"the connection was lost: {error}") from error
+
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)  # type: ignore[misc]

@@ -19,12 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.acceptance.drill.moment import Moment
-    from tests.watched import Node
 
 T = TypeVar("T")
-
-# How long the lost one may take to be a replica of the new one, in ms.
-REJOIN_MS = 30_000
 
 
 @final
@@ -39,7 +35,7 @@ class Failover:
         """Makes a system with a primary, a replica and three Sentinels."""
         # One thread, which stays: servers end with the thread that started them.
         thread = ThreadPoolExecutor(1)
-        watched = WatchedRedis(folder / "watched", find_server(), sentinels=3)
+        watched = WatchedRedis(folder / "watched", find_server(), sentinels=3, down_after_ms=2_000)
         try:
             await _in(thread, watched.__enter__)
             try:
@@ -57,17 +53,8 @@ class Failover:
         lost = await _in(thread, watched.primary)
         await moment.under_way()
         await _in(thread, lost.kill)
-        new = await _in(thread, watched.wait_for_switch)
-        await _in(thread, partial(_rejoin, lost, new))
-
-
-def _rejoin(lost: Node, new: Node) -> None:
-    lost.start()
-    with lost.client() as client:
-        # Sentinels do so by themselves, after some ten seconds.
-        client.replicaof(*new.place)
-    with new.client(socket_timeout=None) as client:
-        assert client.wait(1, REJOIN_MS) == 1, f"{lost.name} is no replica of {new.name}"
+        await _in(thread, partial(watched.wait_for_switch, lost))
+        await _in(thread, partial(watched.rejoin, lost))
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

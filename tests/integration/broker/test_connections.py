@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 from redis.exceptions import (
     AuthenticationError,
     NoScriptError,
@@ -17,7 +18,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pullback.broker import Line, Pipe
+from pullback.broker import Line, Pipe, connect_async
 from pullback.broker.pipe import Script
 from pullback.broker.replies import exception
 
@@ -94,6 +95,24 @@ async def test_a_killed_redis_fails_what_was_under_way_and_is_found_again(redis_
         redis_server.restart()
         await pipe.up.wait()
         assert await pipe.call("ECHO", "back") == b"back"
+
+
+def test_a_connection_that_was_lost_before_a_command_is_no_fault_of_ours(redis_url: str) -> None:
+    """On the gateway's event loop too, a command that meets a dead connection fails as one that Redis never got."""
+
+    async def meet() -> None:
+        client = connect_async(redis_url)
+        connection: Any = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]
+        connection._writer.transport.abort()  # as a reset from the other side does
+        # What told us of it has run.
+        await connection._writer.wait_closed()
+        with pytest.raises(RedisConnectionError, match="lost"):
+            await connection.send_command("PING")
+        await client.connection_pool.release(connection)
+        assert await client.ping()
+        await client.aclose()
+
+    uvloop.run(meet())
 
 
 def test_a_line_comes_back_by_itself(redis_server: RedisControl) -> None:

@@ -82,8 +82,9 @@ async def test_every_way_to_redis_finds_the_new_primary(watched: WatchedRedis, l
             app.send_task("wake", queue=QUEUE, retry=False)
             await waiting.wait(1, 0)
 
-            getattr(watched.primary(), lose)()
-            new = await asyncio.to_thread(watched.wait_for_switch)
+            lost = watched.primary()
+            getattr(lost, lose)()
+            new = await asyncio.to_thread(watched.wait_for_switch, lost)
 
             await asyncio.gather(
                 asyncio.to_thread(until_taken, lambda: line.call("RPUSH", "list", "line")),
@@ -198,8 +199,9 @@ async def test_creation_waits_for_replicas_where_they_must_have_jobs(
             assert isinstance(again, Created)
             many = [submission(f"job-{number}") for number in range(500)]
             assert len(await careful.create(TENANT, many)) == len(many)
-            watched.primary().kill()
-            await asyncio.to_thread(watched.wait_for_switch)
+            lost = watched.primary()
+            lost.kill()
+            await asyncio.to_thread(watched.wait_for_switch, lost)
             await pipe.up.wait()
             job_ids = ["careful", *(each.job_id for each in many)]
             found = await until_answered(lambda: careful.get(TENANT, job_ids))

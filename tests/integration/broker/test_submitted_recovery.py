@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,8 @@ from pullback.contract.names import lane_key
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import RedisControl
     from tests.integration.broker.conftest import Broker
 
@@ -253,6 +256,40 @@ async def test_a_restart_of_redis_loses_no_job(redis_server: RedisControl) -> No
     assert [(await look(side, name)).state.value for name in "abc"] == ["S", "R", "Q"]
     assert taker.finish(succeeded([second]), ENGINE) == 1
     assert [job.job_id for job in taker.take(2, ENGINE)] == ["c"]
+    line.close()
+    pipe.close()
+    await redis.aclose()
+
+
+async def test_a_result_that_redis_lost_is_computed_again_though_its_drain_lives(
+    redis_server: RedisControl, tmp_path: Path
+) -> None:
+    """Where a Redis was killed before it wrote the end of a job, its drain finds out, and the job waits again."""
+    pipe, redis = Pipe(redis_server.url), connect_async(redis_server.url)
+    await pipe.open()
+    side = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS)
+    await side.create(TENANT, [submission(name) for name in "ab"])
+    line = Line(redis_server.url)
+    LaneDrain(line, lane_key("cpu"), "drain").join()
+    taker = ShelfDrain(line, "cpu", "drain", worker="worker")
+    first, second = taker.take(2, ENGINE)
+    with connect(redis_server.url) as sync:
+        sync.execute_command("WAITAOF", 1, 0, 5_000)
+    written, kept = redis_server.data / "appendonlydir", tmp_path / "kept"
+    shutil.copytree(written, kept)
+    assert taker.finish(succeeded([first]), ENGINE) == 1
+    redis_server.kill()
+    shutil.rmtree(written)
+    shutil.copytree(kept, written)
+    redis_server.restart()
+    line.close()
+    assert (await look(side, "a")).state is State.RUNNING
+    line.call("PING")  # as a drain looks at its lane
+    taker.compare()
+    assert [(await look(side, name)).state.value for name in "ab"] == ["Q", "R"]
+    (again,) = taker.take(2, ENGINE)
+    assert (again.job_id, again.attempt) == ("a", 2)
+    assert taker.finish(succeeded([second, again]), ENGINE) == 2
     line.close()
     pipe.close()
     await redis.aclose()

@@ -97,6 +97,9 @@ class FakeShelves:
         again = self.held[job.job_id] = job._replace(attempt=job.attempt + 1)
         return again
 
+    def compare(self) -> None:
+        """Finds that Redis holds what this one does."""
+
     def release(self) -> None:
         """Puts back what is held."""
         self.releases += 1

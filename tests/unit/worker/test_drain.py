@@ -169,6 +169,14 @@ def test_a_drain_that_must_go_takes_nothing_more() -> None:
     assert [job.job_id for job in scene.shelves.waiting] == ["x"]
 
 
+def test_a_drain_asks_after_each_look_what_redis_has_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a job that nobody works on is found though nothing waits on the shelves."""
+    monkeypatch.setattr(ToldShelves, "compare", lambda self: self.story.append("compare"))
+    scene = Scene(["a"])
+    scene.run()
+    assert scene.story == ["join", "compare", "waited a", "compare", "leave"]
+
+
 def test_a_drain_whose_lease_is_over_leaves_the_rest_to_another() -> None:
     """Between two takes it makes way for the next drain, and holds nothing any more."""
     scene = Scene([], [submitted("x"), submitted("y")])

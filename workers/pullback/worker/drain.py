@@ -74,6 +74,7 @@ class Drain:
             taken = patiently(partial(self._lane.take, self._appetite.count, block_ms, done))
             now = time.monotonic()
             done = []
+            self._shelf.compare()
             if taken:
                 done = self._work(taken)
                 idle_since = time.monotonic()

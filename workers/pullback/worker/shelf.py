@@ -84,6 +84,10 @@ class ShelfWork:
         self._due = ended + (ended - begun) * (1 / LEAST_SHARE - 1)
         return True
 
+    def compare(self) -> None:
+        """Puts back what a Redis that was away says of us, and we do not know of."""
+        patiently(self._shelves.compare)
+
     def release(self) -> None:
         """Puts back whatever is still held."""
         patiently(self._shelves.release)

@@ -59,6 +59,9 @@ class ShelfDrain:
         self._held: dict[str, HeldJob] = {}
         # Whether jobs may have been taken whose names were lost on the way.
         self._unsure = False
+        # The connection by which all that Redis has of this drain was last compared with what the drain knows.
+        # It held nothing before its first.
+        self._compared = max(line.connections, 1)
         self._take = Script(scripts.source(scripts.TAKE))
         self._settle = Script(scripts.source(scripts.SETTLE))
         self._put_back = Script(scripts.source(scripts.PUT_BACK))
@@ -73,8 +76,7 @@ class ShelfDrain:
             count: how many are wanted.
             engine: the version of the engine.
         """
-        if self._unsure:
-            self._put_back_others(list(self._held.values()))
+        self.compare()
         self._unsure = True
         count = min(count, JOBS_AT_ONCE)
         given = self._run(self._take, self._class, self._drain, self._worker, count, engine, BYTES_AT_ONCE)
@@ -82,6 +84,16 @@ class ShelfDrain:
         jobs = [held_job(given[at], given[at + 1]) for at in range(0, len(given), 2)]
         self._held.update((job.place, job) for job in jobs)
         return jobs
+
+    def compare(self) -> None:
+        """Puts back what this drain is said to hold and does not know of. Does nothing while the connection lasts.
+
+        A take whose answer was lost leaves such jobs behind. So does a Redis that lost the last that it was told: it
+        has jobs as running that were finished, and nobody else would touch them while this drain lives.
+        """
+        if self._unsure or self._line.connections != self._compared:
+            self._put_back_others(list(self._held.values()))
+            self._unsure, self._compared = False, self._line.connections
 
     def finish(self, ended: Sequence[Ended], engine: str) -> int:
         """Writes what came of jobs. Returns how many this drain still held."""
