@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 import grpc
 from grpc_status import rpc_status
 from tests.job_stand_in.store import Store, echo
 from tests.job_stand_in.watching import check_filter, matches, page, viewed, watch
+from tests.stand_in_server import StandInServer
 
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
-from pullback.contract.limits import MAX_MESSAGE_BYTES
 from pullback.contract.status import to_status
 from pullback.v1 import job_pb2 as pb
 from pullback.v1 import job_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-# Seconds after which a test that waits has failed.
-PATIENCE = 30.0
 
 # Seconds that a watch waits for a change before it looks whether its caller is still there.
 _LOOK = 0.05
@@ -182,31 +178,8 @@ class _Boundary:
 
 
 @final
-class JobServer:
+class JobServer(StandInServer[JobService]):
     """A stand-in with its server, which can be stopped and started on one port."""
 
     def __init__(self) -> None:
-        self.service = JobService()
-        self._port = 0
-        self.start()
-
-    @property
-    def address(self) -> str:
-        """Where it listens, or listened."""
-        return f"127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        """Listens, on the same port as before."""
-        options: list[tuple[str, Any]] = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
-        ]
-        self._server = grpc.server(ThreadPoolExecutor(8), options=options)
-        job_pb2_grpc.add_JobServiceServicer_to_server(self.service, self._server)  # type: ignore[no-untyped-call]
-        self._port = self._server.add_insecure_port(self.address)
-        self._server.start()
-
-    def stop(self) -> None:
-        """Breaks every call off and stops listening."""
-        self._server.stop(None).wait(PATIENCE)
+        super().__init__(JobService(), job_pb2_grpc.add_JobServiceServicer_to_server)

@@ -6,7 +6,6 @@ serves blocking code, asyncio and streams, and a call that succeeds pays nothing
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from typing import final
@@ -16,6 +15,7 @@ from tenacity.retry import retry_if_exception
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base, wait_exponential
 
+from pullback.client.telling import LOG
 from pullback.contract.errors import Overloaded, PullbackError, Unreachable
 
 #: Seconds that a call may spend waiting between tries. A gateway is replaced in less.
@@ -28,8 +28,6 @@ _LAST_DELAY = 2.0
 
 # Seconds of waiting after which the user is told what is waited for.
 _UNTOLD = 2.0
-
-_LOG = logging.getLogger("pullback.client")
 
 # Seconds by which a call outlives the evaluation's own time limit, so that the service can answer for it.
 _GRACE = 1.0
@@ -110,7 +108,7 @@ class Backoff:
         if waited < _UNTOLD or left <= 0 or self._told or isinstance(fault, Overloaded):
             return
         self._told = True
-        _LOG.warning("%s; trying for another %.0f s", fault, left)
+        LOG.warning("%s; trying for another %.0f s", fault, left)
 
     def delay_or_raise(self, fault: PullbackError) -> float:
         """Gives the seconds to wait after `fault`. Raises it where no other try is to be made."""

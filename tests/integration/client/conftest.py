@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import grpc
 import numpy as np
@@ -13,9 +12,9 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_status import rpc_status
 from tests.job_stand_in.service import JobServer
+from tests.stand_in_server import PATIENCE, StandInServer
 
 from pullback.contract.errors import DeviceNotServed, ProgramError
-from pullback.contract.limits import MAX_MESSAGE_BYTES
 from pullback.contract.status import to_status
 from pullback.contract.tensors import decode, encode
 from pullback.v1 import evaluation_pb2, gradient_pb2, gradient_pb2_grpc, graph_pb2, tensor_pb2
@@ -33,9 +32,6 @@ ECHO = "echo"
 
 #: A program that the service waits with until the test opens the gate.
 GATED = "gated"
-
-# Seconds after which a test that waits has failed.
-PATIENCE = 30.0
 
 
 def _result(evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
@@ -152,33 +148,11 @@ class FakeService(gradient_pb2_grpc.GradientServiceServicer):
 
 
 @final
-class Running:
+class Running(StandInServer[FakeService]):
     """A fake service with its server, which can be stopped and started on one port."""
 
     def __init__(self) -> None:
-        self.service = FakeService()
-        self._port = 0
-        self.start()
-
-    @property
-    def address(self) -> str:
-        """Where it listens, or listened."""
-        return f"127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        """Listens, on the same port as before."""
-        options: list[tuple[str, Any]] = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
-        ]
-        self._server = grpc.server(ThreadPoolExecutor(8), options=options)
-        gradient_pb2_grpc.add_GradientServiceServicer_to_server(self.service, self._server)  # type: ignore[no-untyped-call]
-        self._port = self._server.add_insecure_port(self.address)
-        self._server.start()
-
-    def stop(self) -> None:
-        """Breaks every call off and stops listening."""
-        self._server.stop(None).wait(PATIENCE)
+        super().__init__(FakeService(), gradient_pb2_grpc.add_GradientServiceServicer_to_server)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_the_user_is_told_once_what_is_waited_for(caplog: pytest.LogCaptureFixtu
     assert len(caplog.messages) == 1
     backoff.reset()
     for _ in range(20):
-        backoff.delay(Unreachable("no service answers at here:1"))
+        backoff.delay(Unreachable("no service answers at there:1"))
     assert len(caplog.messages) == 2
 
 
