@@ -15,7 +15,7 @@ from pullback.broker.embedded import find_server
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from tests.acceptance.drill.moment import Moment
@@ -27,7 +27,9 @@ T = TypeVar("T")
 class Failover:
     """Harm: the primary is killed, and stays away until another is the primary."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        """Takes what gateways and workers are set to."""
+        self._settings = settings or {}
         self._watched: dict[Stage, tuple[WatchedRedis, ThreadPoolExecutor]] = {}
 
     @asynccontextmanager
@@ -39,7 +41,7 @@ class Failover:
         try:
             await _in(thread, watched.__enter__)
             try:
-                async with Stage(folder, Layout(), url=watched.url) as stage:
+                async with Stage(folder, Layout(settings=self._settings), url=watched.url) as stage:
                     self._watched[stage] = (watched, thread)
                     yield stage
             finally:

@@ -52,6 +52,7 @@ class Ledger:
     Attributes:
         accepted: what the service took upon itself.
         completed: what of it was answered.
+        gone: what was answered, and was not there when one looked again.
         duplicated: answers beyond the first.
         wrong: examples of answers that are not right, errors included.
         wrong_count: how many there were.
@@ -60,6 +61,7 @@ class Ledger:
 
     accepted: int = 0
     completed: int = 0
+    gone: int = 0
     duplicated: int = 0
     wrong: list[str] = field(default_factory=list)
     wrong_count: int = 0
@@ -72,8 +74,8 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """What was accepted and has no answer."""
-        return self.accepted - self.completed
+        """What was accepted and has no answer, or has it no longer."""
+        return self.accepted - self.completed + self.gone
 
     @property
     def is_busy(self) -> bool:

@@ -31,7 +31,7 @@ def doomed(folder: Path) -> Stage:
     )
 
 
-FAILOVER = Failover()
+FAILOVER, REPLICATED = Failover(), Failover({"JOB_REPLICAS": "1"})
 GATEWAY_CUT, WORKER_CUT = Cut("gateway"), Cut("worker")
 
 SCENARIOS = (
@@ -70,6 +70,16 @@ SCENARIOS = (
         stage=FAILOVER.stage,
         guarantee=Guarantee(
             may_lose=True, may_repeat=True, words="what the replica had not got may be lost, or given twice"
+        ),
+        quick=False,
+    ),
+    Scenario(
+        "failover-replicated",
+        "the same, jobs accepted when a replica has them",
+        REPLICATED,
+        stage=REPLICATED.stage,
+        guarantee=Guarantee(
+            may_repeat=True, words="nothing lost; what the replica had not got may be given twice"
         ),
         quick=False,
     ),

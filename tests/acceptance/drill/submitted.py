@@ -161,8 +161,7 @@ class Submitted:
             token = page.next_page_token
             if not token:
                 break
-        for name in left:
-            self.ledger.blame(f"{name} was given and is not there")
+        self.ledger.gone = len(left)
         for name, state in self._cancelled.items():
             if self._states.get(name) != state:
                 self.ledger.blame(
