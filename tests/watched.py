@@ -31,6 +31,9 @@ SENTINEL_PASSWORD = "of-sentinels"  # noqa: S105
 # How long a server may take to start, a fail-over, and a lost server to be a replica of the new one, in seconds.
 START_SECONDS = 20.0
 SWITCH_SECONDS = 30.0
+
+# Sentinels try a fail-over again after twice this, where their votes were split.
+FAILOVER_TIMEOUT_MS = 2_000
 REJOIN_SECONDS = 60.0
 
 
@@ -211,7 +214,7 @@ class WatchedRedis:
             f"sentinel monitor {NAME} {HOST} {self._primary_port} {self._quorum}\n"
             f'sentinel auth-pass {NAME} "{PASSWORD}"\n'
             f"sentinel down-after-milliseconds {NAME} {self._down_after_ms}\n"
-            f"sentinel failover-timeout {NAME} 10000\n"
+            f"sentinel failover-timeout {NAME} {FAILOVER_TIMEOUT_MS}\n"
         )
         return Node(
             f"sentinel-{number}", (str(self._server.path), str(config), "--sentinel"), port, self._folder
