@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,19 @@ class Seldom(logging.Filter):
         super().__init__()
         self._clock = clock
         self._said: dict[str, float] = {}
+        # Loggers ask their filters from any thread.
+        self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tells whether to say it; what its first argument names is what it is about."""
         about = f"{record.msg} {record.args[0] if isinstance(record.args, tuple) and record.args else ''}"
         now = self._clock()
-        self._said = {key: said for key, said in self._said.items() if now - said < _ONCE}
-        return self._said.setdefault(about, now) == now
+        with self._lock:
+            self._said = {key: said for key, said in self._said.items() if now - said < _ONCE}
+            if about in self._said:
+                return False
+            self._said[about] = now
+            return True
 
 
 LOG = logging.getLogger("pullback.client")

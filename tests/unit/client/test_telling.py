@@ -1,8 +1,21 @@
 from __future__ import annotations
 
 import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pullback.client.telling import Seldom
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def warning(about: str, seconds: float) -> logging.LogRecord:
+    """Makes a warning of what is waited for."""
+    template = "%s; trying for another %.0f s"
+    return logging.LogRecord("client", logging.WARNING, "", 0, template, (about, seconds), None)
 
 
 def test_the_same_is_told_once_in_ten_seconds() -> None:
@@ -10,15 +23,23 @@ def test_the_same_is_told_once_in_ten_seconds() -> None:
     now = 100.0
     seldom = Seldom(lambda: now)
 
-    def told(about: str, seconds: float) -> bool:
-        template = "%s; trying for another %.0f s"
-        return seldom.filter(
-            logging.LogRecord("client", logging.WARNING, "", 0, template, (about, seconds), None)
-        )
-
-    assert told("no service", 58.0)
+    assert seldom.filter(warning("no service", 58.0))
+    assert not seldom.filter(warning("no service", 58.0))
     now += 0.1
-    assert not told("no service", 57.0)
-    assert told("no queue", 57.0)
+    assert not seldom.filter(warning("no service", 57.0))
+    assert seldom.filter(warning("no queue", 57.0))
     now += 10.0
-    assert told("no service", 47.0)
+    assert seldom.filter(warning("no service", 47.0))
+
+
+def test_threads_that_meet_faults_at_once_tell_each_once(request: pytest.FixtureRequest) -> None:
+    """A filter that threads share raises nothing into their calls, whenever they are switched."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    seldom = Seldom(lambda: 100.0)
+
+    def told(_: int) -> int:
+        return sum(seldom.filter(warning(f"fault {number}", 9.0)) for number in range(1_000))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(told, range(8))) == 1_000
