@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,7 @@ from pullback.contract.names import lane_key
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.conftest import RedisControl
@@ -45,6 +47,22 @@ async def look(side: Shelves, job_id: str) -> StoredJob:
 def ends(job: StoredJob) -> list[AttemptEnd | None]:
     """Why a job's attempts ended."""
     return [attempt.end for attempt in job.attempts]
+
+
+@asynccontextmanager
+async def shelf_and_drain(url: str, names: str) -> AsyncIterator[tuple[Shelves, Line, ShelfDrain]]:
+    """Creates jobs of these names in a Redis that will be hurt, and joins a drain that may take them."""
+    pipe, redis, line = Pipe(url), connect_async(url), Line(url)
+    try:
+        await pipe.open()
+        side = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS)
+        await side.create(TENANT, [submission(name) for name in names])
+        LaneDrain(line, lane_key("cpu"), "drain").join()
+        yield side, line, ShelfDrain(line, "cpu", "drain", worker="worker")
+    finally:
+        line.close()
+        pipe.close()
+        await redis.aclose()
 
 
 async def test_what_a_dead_drain_held_is_taken_singly_and_first(broker: Broker) -> None:
@@ -238,58 +256,40 @@ async def test_a_job_is_gone_when_its_time_to_live_is_over(broker: Broker) -> No
 
 async def test_a_restart_of_redis_loses_no_job(redis_server: RedisControl) -> None:
     """What was created, taken and finished is so after Redis was killed and started again."""
-    pipe, redis = Pipe(redis_server.url), connect_async(redis_server.url)
-    await pipe.open()
-    side = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS)
-    await side.create(TENANT, [submission(name) for name in "abc"])
-    line = Line(redis_server.url)
-    LaneDrain(line, lane_key("cpu"), "drain").join()
-    taker = ShelfDrain(line, "cpu", "drain", worker="worker")
-    first, second = taker.take(2, ENGINE)
-    taker.finish(succeeded([first]), ENGINE)
-    # What was answered before a later command of the same connection was answered lies in the file.
-    with connect(redis_server.url) as sync:
-        sync.execute_command("WAITAOF", 1, 0, 5_000)
-    redis_server.kill()
-    redis_server.restart()
-    line.close()
-    assert [(await look(side, name)).state.value for name in "abc"] == ["S", "R", "Q"]
-    assert taker.finish(succeeded([second]), ENGINE) == 1
-    assert [job.job_id for job in taker.take(2, ENGINE)] == ["c"]
-    line.close()
-    pipe.close()
-    await redis.aclose()
+    async with shelf_and_drain(redis_server.url, "abc") as (side, line, taker):
+        first, second = taker.take(2, ENGINE)
+        taker.finish(succeeded([first]), ENGINE)
+        # What was answered before a later command of the same connection was answered lies in the file.
+        with connect(redis_server.url) as sync:
+            sync.execute_command("WAITAOF", 1, 0, 5_000)
+        redis_server.kill()
+        redis_server.restart()
+        line.close()
+        assert [(await look(side, name)).state.value for name in "abc"] == ["S", "R", "Q"]
+        assert taker.finish(succeeded([second]), ENGINE) == 1
+        assert [job.job_id for job in taker.take(2, ENGINE)] == ["c"]
 
 
 async def test_a_result_that_redis_lost_is_computed_again_though_its_drain_lives(
     redis_server: RedisControl, tmp_path: Path
 ) -> None:
     """Where a Redis was killed before it wrote the end of a job, its drain finds out, and the job waits again."""
-    pipe, redis = Pipe(redis_server.url), connect_async(redis_server.url)
-    await pipe.open()
-    side = Shelves(pipe, redis, wake=lambda _: None, longest_ms=LONGEST_MS)
-    await side.create(TENANT, [submission(name) for name in "ab"])
-    line = Line(redis_server.url)
-    LaneDrain(line, lane_key("cpu"), "drain").join()
-    taker = ShelfDrain(line, "cpu", "drain", worker="worker")
-    first, second = taker.take(2, ENGINE)
-    with connect(redis_server.url) as sync:
-        sync.execute_command("WAITAOF", 1, 0, 5_000)
-    written, kept = redis_server.data / "appendonlydir", tmp_path / "kept"
-    shutil.copytree(written, kept)
-    assert taker.finish(succeeded([first]), ENGINE) == 1
-    redis_server.kill()
-    shutil.rmtree(written)
-    shutil.copytree(kept, written)
-    redis_server.restart()
-    line.close()
-    assert (await look(side, "a")).state is State.RUNNING
-    line.call("PING")  # as a drain looks at its lane
-    taker.compare()
-    assert [(await look(side, name)).state.value for name in "ab"] == ["Q", "R"]
-    (again,) = taker.take(2, ENGINE)
-    assert (again.job_id, again.attempt) == ("a", 2)
-    assert taker.finish(succeeded([second, again]), ENGINE) == 2
-    line.close()
-    pipe.close()
-    await redis.aclose()
+    async with shelf_and_drain(redis_server.url, "ab") as (side, line, taker):
+        first, second = taker.take(2, ENGINE)
+        with connect(redis_server.url) as sync:
+            sync.execute_command("WAITAOF", 1, 0, 5_000)
+        written, kept = redis_server.data / "appendonlydir", tmp_path / "kept"
+        shutil.copytree(written, kept)
+        assert taker.finish(succeeded([first]), ENGINE) == 1
+        redis_server.kill()
+        shutil.rmtree(written)
+        shutil.copytree(kept, written)
+        redis_server.restart()
+        line.close()
+        assert (await look(side, "a")).state is State.RUNNING
+        line.call("PING")  # as a drain looks at its lane
+        taker.compare()
+        assert [(await look(side, name)).state.value for name in "ab"] == ["Q", "R"]
+        (again,) = taker.take(2, ENGINE)
+        assert (again.job_id, again.attempt) == ("a", 2)
+        assert taker.finish(succeeded([second, again]), ENGINE) == 2
