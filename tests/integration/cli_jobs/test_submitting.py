@@ -244,6 +244,18 @@ def test_ctrl_c_while_jobs_are_sent_says_how_to_go_on(sweep: Path, server: JobSe
     )
 
 
+def test_ctrl_c_says_how_many_were_not_submitted(sweep: Path, server: JobServer, client: Client) -> None:
+    """Who leaves in the middle of a file learns that the rest of it waits nowhere."""
+    server.service.room = lambda each: None if each.job_id.endswith((".0", ".1")) else Overloaded("full")
+    with Running(["submit", str(sweep), "--batch-id", "b", "--every", "0.1"], server.address) as running:
+        running.wait_for("0 of 5 done: 2 queued, 3 not submitted")
+        running.process.send_signal(signal.SIGINT)
+        assert running.end()[0] == 130
+    assert "the jobs that were submitted go on\n" in running.text
+    assert running.text.endswith("5 jobs: 2 queued, 3 not submitted\n")
+    assert len(list(client.jobs.list())) == 2
+
+
 def test_results_are_not_asked_for_by_who_leaves(
     sweep: Path, server: JobServer, pullback: Pullback, tmp_path: Path
 ) -> None:

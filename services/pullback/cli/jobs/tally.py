@@ -62,6 +62,11 @@ class Tally:
         return max(len(self._entries), self.expected or 0)
 
     @property
+    def unsubmitted(self) -> int:
+        """How many of those that are expected the service has not acknowledged, as far as is known."""
+        return self.total - len(self._entries)
+
+    @property
     def done(self) -> int:
         """How many are in a state that does not change any more."""
         return sum(self.counts[state] for state in DONE)

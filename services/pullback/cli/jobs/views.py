@@ -69,6 +69,7 @@ def counts_text(tally: Tally) -> str:
     counts = {"queued": waiting} | {
         state.lower(): tally.counts[state] for state in (states.RUNNING, *states.ENDS)
     }
+    counts["not submitted"] = tally.unsubmitted
     return ", ".join(f"{count:,} {word}" for word, count in counts.items() if count) or "none"
 
 

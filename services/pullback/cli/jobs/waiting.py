@@ -124,7 +124,8 @@ def _run(collection: Collection, tally: Tally, file: ResultFile | None) -> _Endi
         if file is not None:
             file.finish()
     except Interrupted as interrupted:
-        return _Ending(SIGNALLED + interrupted.number, "the jobs go on", unfinished=True)
+        which = "the jobs that were submitted go on" if tally.unsubmitted else "the jobs go on"
+        return _Ending(SIGNALLED + interrupted.number, which, unfinished=True)
     except PullbackError as fault:
         return _Ending(status_of(fault), f"pullback: {fault}", unfinished=True)
     except BrokenPipeError:  # nobody reads the results any more, nor what we would say of it
@@ -193,6 +194,7 @@ def as_dict(tally: Tally) -> dict[str, object]:
     waiting = tally.counts[states.QUEUED] + tally.counts[states.CREATED]
     return {
         "total": tally.total,
+        "not_submitted": tally.unsubmitted,
         "queued": waiting,
         **{state.lower(): tally.counts[state] for state in (states.RUNNING, *states.ENDS)},
         "reasons": {reason: count for reason, count in sorted(tally.reasons.items()) if count},
