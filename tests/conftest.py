@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from pullback.broker.embedded import Server
 
 
+# Shells start background jobs with SIGINT ignored, and nohup with SIGHUP; processes inherit that, and the commands that
+# tests interrupt would heed it. One that is caught here is ignored as before, and is as usual in what is started.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+
 # No test asserts a duration; hypothesis does so by itself, and fails on a machine that is busy with something else.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
