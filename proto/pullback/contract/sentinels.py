@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 #: What such a URL begins with. The second is for connections over TLS, to Redis and Sentinels both.
 SENTINEL_SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
@@ -14,6 +15,10 @@ SENTINEL_SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
 #: Where a Sentinel listens unless the URL says otherwise.
 SENTINEL_PORT = 26_379
 
+# Not by urllib: its newer releases take a list of hosts with an IPv6 address for one host that is wrong.
+_PARTS = re.compile(
+    r"(?P<scheme>[a-z+]+)://(?P<netloc>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?", re.DOTALL
+)
 _LAST_PORT = 65_535
 _QUERY = ("sentinel_username", "sentinel_password", "ssl_ca_certs")
 _WRITE_PLACES = (
@@ -54,15 +59,13 @@ def sentinels(url: str) -> Sentinels | None:
     """
     if not url.startswith(SENTINEL_SCHEMES):
         return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # What urllib says of it may quote the password.
-        raise ValueError(_WRITE_PLACES) from None
-    who, _, hosts = parts.netloc.rpartition("@")
+    parts = _PARTS.fullmatch(url)
+    if parts is None:
+        raise ValueError(_WRITE_PLACES)
+    who, _, hosts = parts["netloc"].rpartition("@")
     username, _, password = who.partition(":")
-    name, _, database = parts.path.removeprefix("/").partition("/")
-    query = parse_qs(parts.query, keep_blank_values=True)
+    name, _, database = parts["path"].removeprefix("/").partition("/")
+    query = parse_qs(parts["query"] or "", keep_blank_values=True)
     if not name:
         raise ValueError(
             "write the name that the Sentinels know Redis by behind their addresses, as in /mymaster"
@@ -80,7 +83,7 @@ def sentinels(url: str) -> Sentinels | None:
         password=unquote(password),
         sentinel_username=more.get("sentinel_username", ""),
         sentinel_password=more.get("sentinel_password", ""),
-        tls=parts.scheme.startswith("rediss"),
+        tls=parts["scheme"].startswith("rediss"),
         ca_certs=more.get("ssl_ca_certs", ""),
     )
 
@@ -90,10 +93,10 @@ def _place(text: str) -> tuple[str, int]:
     if not text.endswith("]"):
         before, colon, after = text.rpartition(":")
         host, port = (before, after) if colon else (text, "")
-    bare = host.removeprefix("[").removesuffix("]")
-    bracketed = host == f"[{bare}]"
+    bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if bracketed else host
     good_port = not port or (port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT)
-    is_host = bare and not any(map(str.isspace, bare))
+    is_host = bare and not any(each.isspace() or each in "[]" for each in bare)
     if not is_host or not good_port or (":" in bare) is not bracketed or (not port and text.endswith(":")):
         raise ValueError(_WRITE_PLACES)
     return bare, int(port or SENTINEL_PORT)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pullback.contract.sentinels import Sentinels, sentinels
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=20)
-HOSTS = st.from_regex(r"[a-z][a-z0-9.-]{0,10}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z][a-z0-9.-]{0,10}", fullmatch=True)
+HOSTS = NAMES | st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map("[{}]".format)
 PORTS = st.integers(1, 65_535)
 
 
@@ -69,6 +70,9 @@ def test_other_urls_name_no_sentinels(url: str) -> None:
         ("[one/m", "host or host:port"),
         ("one]:1/m", "host or host:port"),
         ("one two/m", "host or host:port"),
+        ("[[::1]]/m", "host or host:port"),
+        ("[]/m", "host or host:port"),
+        ("user:p#w@one/m", "write / as %2F, # as %23"),
     ],
 )
 def test_a_wrong_part_is_told_how_to_write_it(rest: str, advice: str) -> None:
@@ -89,6 +93,6 @@ def test_what_was_quoted_is_read_back(
         f"redis+sentinel://{user_}:{password_}@{hosts}/{name_}/{database}?sentinel_password={password_}"
     )
     assert read is not None
-    assert read.places == tuple(places)
+    assert read.places == tuple((host.strip("[]"), port) for host, port in places)
     assert (read.username, read.password, read.name, read.database) == (user, password, name, database)
     assert read.sentinel_password == password
