@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Remakes constraints.txt: installs everything that pyproject.toml asks for into a fresh environment, and writes down
 # what came. torch alone keeps the version it has there, changed by hand: which builds are offered differs from machine
-# to machine. Left out are build tags, such as +cpu, and the packages of the CUDA build, so that one file serves all.
+# to machine. So does async-timeout, which redis needs before Python 3.11.3 alone. Left out are build tags, such as +cpu,
+# and the packages of the CUDA build, so that one file serves all.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ grep '^torch==' constraints.txt > "$scratch/torch.txt"
 {
     grep '^#' constraints.txt
     "$scratch/venv/bin/python" -m pip freeze --exclude-editable \
-        | sed --regexp-extended '/^(cuda|nvidia|triton)\b/d; s/\+[a-z0-9.]+$//' \
-        | LC_ALL=C sort --ignore-case
+        | sed --regexp-extended '/^(async-timeout|cuda|nvidia|triton)\b/d; s/\+[a-z0-9.]+$//' \
+        | LC_ALL=C sort --ignore-case - <(grep '^async-timeout==' constraints.txt)
 } > "$scratch/constraints.txt"
 cp "$scratch/constraints.txt" constraints.txt
