@@ -10,6 +10,7 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
+from pullback.contract.allocator import keep_freed_memory
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.settings import explain
 from pullback.gateway.boundary import GRPC_LOGGER, is_worth_a_line
@@ -33,6 +34,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+    keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings, _ready))

@@ -10,6 +10,7 @@ import torch
 import torch._dynamo  # as below, for tensors without memory, which dry runs are made with
 import torch._subclasses.schema_check_mode  # some operations load it when they first run: too late for an evaluator
 
+from pullback.contract.allocator import keep_freed_memory
 from pullback.engine import Engine, configure_torch, engine_version
 from pullback.evaluator.serve import Compute
 from pullback.evaluator.state import State
@@ -32,6 +33,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # torch warns about what tenants wrote, and nobody reads it here
     # Settings only, no operation, so it may come before the forks. It must: it loads modules for a second or more.
     configure_torch()
+    keep_freed_memory()
     run(sys.argv[1:], _start)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
+from pullback.contract.allocator import keep_freed_memory
 from pullback.contract.names import queue_name
 from pullback.contract.settings import explain
 from pullback.evaluator import EVALUATOR, Evaluator, EvaluatorUnavailable, Template
@@ -37,6 +38,7 @@ def main(evaluator: Sequence[str] = EVALUATOR) -> int:
     # Celery says much at INFO; what a worker does is in the results.
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("kombu").setLevel(logging.WARNING)
+    keep_freed_memory()
     if os.geteuid() == 0:
         # Said once and briefly, in place of Celery's own page of it.
         warnings.simplefilter("ignore", SecurityWarning)

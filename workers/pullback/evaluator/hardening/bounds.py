@@ -6,6 +6,8 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
+from pullback.contract.allocator import KEPT_BYTES
+
 if TYPE_CHECKING:
     from pullback.contract.limits import Limits
 
@@ -15,7 +17,7 @@ _DESCRIPTORS = 32
 # Address space beyond what a job's tensors take at most: an operation's workspace, such as the copies that LAPACK and
 # a convolution make, is up to as much again. Of inputs and results there are a frame, a message and a tensor each.
 # Measured on jobs with 64 MiB of inputs: a sum of squares with its gradient took 320 MiB, softmax 450, a convolution
-# 890; two of the former in a batch 580.
+# 890; two of the former in a batch 580. What the allocator keeps of freed memory may be of no use to bigger tensors.
 _WORKSPACES = 2
 _INPUT_COPIES = 3
 _RESULT_COPIES = 4
@@ -31,6 +33,7 @@ def job_bytes(limits: Limits) -> int:
         _WORKSPACES * limits.live_bytes
         + _INPUT_COPIES * limits.input_bytes
         + _RESULT_COPIES * limits.result_bytes
+        + KEPT_BYTES
     )
 
 
