@@ -48,7 +48,8 @@ def test_many_jobs_are_created_in_messages(client: Client, server: JobServer) ->
     """Each index comes once, with its own job, and no message is longer than asked for."""
     found = list(client.jobs.submit_many(_jobs(2500), batch=1000))
     assert _names(found) == {number: f"jobs/n{number}" for number in range(2500)}
-    assert server.service.batches == [1000, 1000, 500]
+    # Several are under way at a time, so that they may arrive in another order than they were sent in.
+    assert sorted(server.service.batches) == [500, 1000, 1000]
 
 
 def test_no_more_is_read_than_what_is_under_way(client: Client) -> None:
