@@ -62,6 +62,9 @@ class Limits(BaseModel):
         description="bytes of all values and gradients of one evaluation together; a message has 80 MiB",
     )
     graph_nodes: PositiveInt = Field(10_000, description="nodes of a returned autograd graph")
+    export_ops: PositiveInt = Field(
+        2_000, description="calls of an exported program; the exporters take milliseconds for each"
+    )
     printed_chars: PositiveInt = Field(
         65_536, description="characters that `print` may make, before the text is cut"
     )

@@ -19,6 +19,12 @@ class Device(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEVICE_CPU: _ClassVar[Device]
     DEVICE_CUDA: _ClassVar[Device]
 
+class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_FORMAT_UNSPECIFIED: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_ONNX: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_TORCH_EXPORT: _ClassVar[ExportFormat]
+
 class GradientAbsence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     GRADIENT_ABSENCE_UNSPECIFIED: _ClassVar[GradientAbsence]
@@ -28,13 +34,16 @@ class GradientAbsence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 DEVICE_UNSPECIFIED: Device
 DEVICE_CPU: Device
 DEVICE_CUDA: Device
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat
+EXPORT_FORMAT_ONNX: ExportFormat
+EXPORT_FORMAT_TORCH_EXPORT: ExportFormat
 GRADIENT_ABSENCE_UNSPECIFIED: GradientAbsence
 GRADIENT_ABSENCE_INDEPENDENT: GradientAbsence
 GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
 GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +70,7 @@ class Evaluation(_message.Message):
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    EXPORT_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
     outputs: _containers.RepeatedScalarFieldContainer[str]
@@ -73,7 +83,8 @@ class Evaluation(_message.Message):
     timeout: _duration_pb2.Duration
     seed: int
     dry_run: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+    export: ExportFormat
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -84,7 +95,7 @@ class ValueOnly(_message.Message):
     def __init__(self) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +127,7 @@ class Result(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     values: _containers.MessageMap[str, _tensor_pb2.Tensor]
     gradients: _containers.MessageMap[str, _tensor_pb2.Tensor]
     absent_gradients: _containers.ScalarMap[str, GradientAbsence]
@@ -126,7 +138,29 @@ class Result(_message.Message):
     engine: str
     timings: Timings
     estimates: Estimates
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ...) -> None: ...
+    artifact: Artifact
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ...) -> None: ...
+
+class Artifact(_message.Message):
+    __slots__ = ("format", "data", "versions", "inputs", "outputs")
+    class VersionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    format: ExportFormat
+    data: bytes
+    versions: _containers.ScalarMap[str, str]
+    inputs: _containers.RepeatedScalarFieldContainer[str]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, format: _Optional[_Union[ExportFormat, str]] = ..., data: _Optional[bytes] = ..., versions: _Optional[_Mapping[str, str]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Estimates(_message.Message):
     __slots__ = ("values", "gradients", "absent_gradients", "live_bytes", "work", "dispatched_ops")

@@ -196,6 +196,32 @@ def _graph(
         write_graph(request, address, output)
 
 
+@app.command("export")
+def _export(
+    program: Program,
+    inputs: Bindings = None,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="FILE.onnx for an ONNX model, FILE.pt2 for torch.export's archive."
+        ),
+    ],
+    outputs: Outputs = None,
+    device: Device = "auto",
+    timeout: Timeout = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Write a program as a file for other tools, for inputs of these shapes and data types."""
+    with faults_reported(program):
+        from pullback.cli.exporting import export  # noqa: PLC0415 - imports grpc and numpy
+
+        lines = export(
+            program, inputs or [], outputs or [], output, device=device, timeout=timeout, address=address
+        )
+        typer.echo(lines, nl=False)
+
+
 @app.command("gateway")
 def _gateway(
     *,

@@ -7,6 +7,7 @@ from pullback.client.asynchronous import AsyncClient
 from pullback.client.blocking import Client
 from pullback.client.building import Device, evaluation
 from pullback.client.checks import Checked, Diagnostic, Estimates, Spec
+from pullback.client.exporting import Artifact, ExportFormat
 from pullback.client.jobs.asking import Conditions, JobOptions, job
 from pullback.client.jobs.asynchronous import AsyncJobFuture, AsyncJobs
 from pullback.client.jobs.blocking import JobFuture, Jobs
@@ -37,6 +38,7 @@ from pullback.contract.errors import (
 )
 
 __all__ = [
+    "Artifact",
     "AsyncClient",
     "AsyncJobFuture",
     "AsyncJobs",
@@ -52,6 +54,7 @@ __all__ = [
     "Diagnostic",
     "Estimates",
     "Evaluated",
+    "ExportFormat",
     "InternalFault",
     "InvalidArgument",
     "Job",

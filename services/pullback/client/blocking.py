@@ -14,6 +14,7 @@ from pullback.client.building import merged, new_request_id, write_evaluation
 from pullback.client.calling import Caller
 from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
 from pullback.client.checks import Checked, check_request, read_check
+from pullback.client.exporting import Artifact, artifact_of, export_request
 from pullback.client.faults import ended_early, from_rpc_error
 from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
 from pullback.client.jobs.blocking import Jobs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pullback.client.building import Device, Names, Values
+    from pullback.client.exporting import ExportFormat
     from pullback.contract.errors import PullbackError
     from pullback.v1.evaluation_pb2 import Evaluation
 
@@ -136,6 +138,48 @@ class Client:
         )
         response = self._caller.call(self._stub.Evaluate, request, timeout)
         return Evaluated(response.result, request.evaluation)
+
+    def export(
+        self,
+        program: str,
+        /,
+        inputs: Values | None = None,
+        *,
+        format: ExportFormat = "onnx",  # noqa: A002 - the word for it, and the builtin is not used here
+        outputs: Names = (),
+        device: Device = "auto",
+        timeout: float | None = None,
+        request_id: str | None = None,
+        **named_inputs: Any,
+    ) -> Artifact:
+        """Runs a program, and gives it as a file for other tools, for the shapes and data types of these inputs.
+
+        Args:
+            program: the source text.
+            inputs: tensors to bind before the program runs, by name, as in `evaluate`.
+            format: ``onnx`` for an ONNX model, ``torch_export`` for an archive of `torch.export`.
+            outputs: the names to return; empty for the last value that the program makes.
+            device: the class of device to run on.
+            timeout: the longest that the call may take, in seconds, retries included.
+            request_id: the name that the result is kept under; None for a new one.
+            **named_inputs: further inputs.
+
+        Raises:
+            CallerError: the program is wrong, too big or too slow, or does what a graph cannot hold.
+            ServiceError: the service is at fault, or could not be reached in `retry_for` or `timeout`.
+        """
+        request = export_request(
+            program,
+            inputs,
+            named_inputs,
+            outputs=outputs,
+            form=format,
+            device=device,
+            timeout=timeout,
+            request_id=request_id,
+        )
+        response = self._caller.call(self._stub.Evaluate, request, timeout)
+        return artifact_of(response.result)
 
     def check(
         self,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
+from pullback.client.exporting import read_artifact
 from pullback.client.tensors import read_arrays, read_torch
 from pullback.contract.names import DEVICE_CLASSES
 from pullback.v1 import evaluation_pb2 as pb
@@ -18,6 +19,7 @@ from pullback.v1 import evaluation_pb2 as pb
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pullback.client.exporting import Artifact
     from pullback.v1.graph_pb2 import AutogradGraph
 
 #: The reasons why there is no gradient, as words.
@@ -136,6 +138,11 @@ class Evaluated:
     def graph(self) -> AutogradGraph | None:
         """The autograd graph, where it was asked for."""
         return self._result.graph if self._result.HasField("graph") else None
+
+    @cached_property
+    def artifact(self) -> Artifact | None:
+        """The program as a file for other tools, where it was exported."""
+        return read_artifact(self._result)
 
     @property
     def printed(self) -> str:

@@ -11,13 +11,12 @@ from pullback.contract.limits import limit_metadata
 from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
 from pullback.contract.program import check_names, compile_program, valid_name
 from pullback.contract.tensors import check_spec, check_tensor
-from pullback.v1 import tensor_pb2
+from pullback.v1 import evaluation_pb2, tensor_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from pullback.contract.limits import Limits
-    from pullback.v1 import evaluation_pb2
 
 # The nanoseconds of a Duration, whose sign is that of its seconds.
 MOST_NANOS = 999_999_999
@@ -33,6 +32,8 @@ PARSED_AT_ONCE = 256
 # Where one of these words stands, a short program may become one of `Limits.unrolled_nodes`, which takes a hundred
 # milliseconds. A word in a name or a string makes no difference but the hop to a thread.
 _REPEATING = ("for", "def", "lambda")
+
+_EXPORT_FORMATS = frozenset(evaluation_pb2.ExportFormat.values())
 
 
 #: What a verdict on a program depends on: source, inputs, outputs, wrt.
@@ -87,6 +88,8 @@ class Checker:
             raise InvalidArgument("is the service's own; ask CheckProgram for estimates", field="dry_run")
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
+        if evaluation.export not in _EXPORT_FORMATS:
+            raise InvalidArgument(f"{evaluation.export} is not a known format", field="export")
         verdict = self._verdict(evaluation)
         if verdict is not None:
             raise verdict.with_traceback(None)
@@ -177,7 +180,7 @@ _LIMITS_ON_NAMES = {"inputs": "inputs", "cotangents": "outputs", "outputs": "out
 def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
     """Gives all that a check looks at, except the bytes of bools."""
     # Empty fields are most, and to ask whether one is empty costs a fifth of making a tuple of it.
-    parts: list[object] = [evaluation.program, evaluation.device, evaluation.dry_run]
+    parts: list[object] = [evaluation.program, evaluation.device, evaluation.dry_run, evaluation.export]
     for tensors in (evaluation.inputs, evaluation.cotangents):
         if tensors:
             for name, tensor in tensors.items():

@@ -52,6 +52,12 @@ def _result(evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
         result.printed = "hello\n"
     else:
         raise ProgramError("line 1, column 5: no such name `nope`", field="program")
+    if evaluation.export:
+        result.artifact.format = evaluation.export
+        result.artifact.data = f"{evaluation.WhichOneof('derivative')} {evaluation.outputs}".encode()
+        result.artifact.versions["torch"] = "1.0"
+        result.artifact.inputs.extend(sorted(evaluation.inputs))
+        result.artifact.outputs.append("y")
     if evaluation.return_graph:
         result.graph.CopyFrom(graph())
     return result

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pullback.client import (
+    Artifact,
     AsyncClient,
     Evaluated,
     Overloaded,
@@ -33,6 +34,12 @@ async def client(running: Running) -> AsyncIterator[AsyncClient]:
     """A client of the fake service."""
     async with AsyncClient(running.address) as client:
         yield client
+
+
+async def test_an_export_is_asked_for_by_its_format(client: AsyncClient) -> None:
+    """A call brings the file's bytes, with its names and versions."""
+    artifact = await client.export(QUARTIC, x=2.0, format="torch_export")
+    assert artifact == Artifact("torch_export", b"value_only []", {"torch": "1.0"}, ("x",), ("y",))
 
 
 async def test_the_readmes_example_holds(client: AsyncClient) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from pullback.client import (
+    Artifact,
     Client,
     DeviceNotServed,
     Evaluated,
+    InvalidArgument,
     LimitExceeded,
     Overloaded,
     ProgramError,
@@ -20,6 +22,7 @@ from pullback.client import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.integration.client.conftest import Running
 
@@ -52,6 +55,18 @@ def test_switches_reach_the_service(client: Client) -> None:
     graph = client.evaluate(QUARTIC, x=2.0, return_graph=True).graph
     assert graph is not None
     assert [node.name for node in graph.nodes] == ["MulBackward0", "AccumulateGrad"]
+
+
+def test_an_export_is_asked_for_by_its_format(client: Client, tmp_path: Path) -> None:
+    """A call brings the file's bytes with its names and versions, for values alone, and writes them."""
+    artifact = client.export(QUARTIC, x=2.0, outputs="y")
+    assert artifact == Artifact("onnx", b"value_only ['y']", {"torch": "1.0"}, ("x",), ("y",))
+    artifact.write(tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_bytes() == artifact.data
+    assert client.export(QUARTIC, {"x": 2.0}, format="torch_export").format == "torch_export"
+    assert client.evaluate(QUARTIC, x=2.0).artifact is None
+    with pytest.raises(InvalidArgument, match="format: 'pt2' is none of onnx, torch_export"):
+        client.export(QUARTIC, x=2.0, format="pt2")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_an_array_as_big_as_a_message_may_be_goes_there_and_back(client: Client) -> None:

@@ -42,6 +42,21 @@ def test_eval_prints_value_and_gradient(running: Running) -> None:
     ]
 
 
+def test_export_writes_what_its_files_name_asks_for(running: Running, tmp_path: Path) -> None:
+    """The suffix chooses the format; the names of inputs and outputs are printed; another suffix writes nothing."""
+    for name in ("model.onnx", "model.pt2"):
+        result = _pullback(running, "export", QUARTIC, "x=2", "--outputs", "y", "-o", f"{tmp_path}/{name}")
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == "input   x\noutput  y\n"
+        assert (tmp_path / name).read_bytes() == b"value_only ['y']"
+    result = _pullback(running, "export", QUARTIC, "x=2", "-o", f"{tmp_path}/model.txt")
+    assert result.exit_code == 2
+    assert "'model.txt' ends in none of .onnx, .pt2" in " ".join(result.stderr.replace("│", "").split())
+    result = _pullback(running, "export", QUARTIC, "x=2", "-o", f"{tmp_path}/none/model.onnx")
+    assert result.exit_code == 2
+    assert not (tmp_path / "model.txt").exists()
+
+
 def test_eval_prints_one_json_object(running: Running, tmp_path: Path) -> None:
     """Values of every kind are JSON that any reader takes."""
     np.save(tmp_path / "a.npy", np.array([[1, 2]], dtype=np.int16))

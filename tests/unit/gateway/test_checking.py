@@ -56,6 +56,7 @@ def test_an_evaluation_that_passed_vouches_for_its_likes_only() -> None:
         Evaluation(program="y = x", inputs={"x": X}, outputs=["z"]),
         Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], wrt=["z"]),
         Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], device=9),  # type: ignore[arg-type]  # unknown
+        Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], export=9),  # type: ignore[arg-type]  # unknown
         Evaluation(program="y = x", inputs={"x": X}, outputs=["y"], cotangents={"y": short}),
     ):
         with pytest.raises(PullbackError):

@@ -184,8 +184,10 @@ def _runner_weight(runner: RowRunner | None) -> int:
 def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None:
     """Gives all that decides how an evaluation runs, but for its numbers; and its numbers.
 
-    None where an input is too big for rows, so that it is not copied to find that out.
+    None where it is exported, or an input is too big for rows, so that it is not copied to find that out.
     """
+    if evaluation.export:  # takes a second, and its rows have nothing in common
+        return None
     inputs = evaluation.inputs
     kinds: list[object] = []
     numbers: list[bytes] = []

@@ -12,6 +12,7 @@ from pullback.contract.limits import limit_metadata
 from pullback.engine.blame import blamed
 from pullback.engine.differentiate import differentiate, made_leaves
 from pullback.engine.draws import Draws
+from pullback.engine.export import make_artifact
 from pullback.engine.faults import BackwardFailed
 from pullback.engine.graph import read_graph
 from pullback.engine.interpret import run
@@ -51,11 +52,14 @@ def evaluate_alone(
         LimitExceeded: something is too big.
     """
     try:
-        return _evaluate(code, evaluation, limits, device)
+        result = _evaluate(code, evaluation, limits, device)
     except BackwardFailed as failure:
         raise blamed(
             failure, code, lambda watched: _evaluate(watched, evaluation, limits, device)
         ) from failure
+    if evaluation.export:
+        result.artifact.CopyFrom(make_artifact(code, evaluation, limits, result.ByteSize(), device))
+    return result
 
 
 def _evaluate(

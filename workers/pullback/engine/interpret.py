@@ -164,13 +164,18 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Dra
     state = Run(list(code.template), dict(inputs), Printer(meter.limits.printed_chars), draws or Draws())
     for name, slot in code.program.inputs.items():
         state.slots[slot] = inputs[name]
-    machine = _Machine(code.program, state, meter)
     with torch.enable_grad():  # leaves tracking as it found it, whatever the program sets
-        for step, releases in zip(code.steps, code.releases, strict=True):
-            machine.step(step)
-            for slot in releases:
-                state.slots[slot] = None
+        play(code, state, meter)
     return state
+
+
+def play(code: Code, state: Run, meter: Meter) -> None:
+    """Takes a program's steps, from a state whose inputs are in their slots; see `run`."""
+    machine = _Machine(code.program, state, meter)
+    for step, releases in zip(code.steps, code.releases, strict=True):
+        machine.step(step)
+        for slot in releases:
+            state.slots[slot] = None
 
 
 class _Machine:

@@ -18,3 +18,6 @@ class Exit(IntEnum):
     TAINTED = 22
     #: It answered all that it took, and ended because it is not as it was at first. The next batch was not begun.
     RETIRED = 23
+    #: It was sent what needs code that is not loaded, and computed nothing. Its template loads the code; its drain is
+    #: told that it retired.
+    UNPREPARED = 24

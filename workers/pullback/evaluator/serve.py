@@ -36,6 +36,10 @@ class Tainted(Exception):
     """A batch left the process changed: what it computed after that cannot be trusted."""
 
 
+class Unprepared(Exception):
+    """A batch needs code that this process has not loaded and can load no more; nothing was computed."""
+
+
 class Compute(NamedTuple):
     """An engine that is ready.
 
@@ -43,11 +47,13 @@ class Compute(NamedTuple):
         version: the version of engine and torch, as in `Result.engine`.
         evaluate_many: computes evaluations, and gives a result or an error for each, in order.
         changes: names what is not as it was when the engine started; empty where all is.
+        lacks: tells whether an evaluation needs code that the template has not loaded.
     """
 
     version: str
     evaluate_many: Callable[[Sequence[pb.Evaluation]], Sequence[pb.Result | PullbackError]]
     changes: Callable[[], str] = str
+    lacks: Callable[[pb.Evaluation], object] = lambda _: False
 
 
 class AbstractConfinement(Protocol):
@@ -74,6 +80,7 @@ def serve(sock: socket.socket, start: Callable[[], Compute], confinement: Abstra
         OSError: the connection broke.
         Retired: a job changed the process, or there was no memory for one; it was answered.
         Tainted: a job of a batch changed the process; no answer was sent.
+        Unprepared: a batch needs what is not loaded; nothing was computed, and no answer was sent.
         MemoryError: there was no memory to answer with.
     """
     try:
@@ -115,8 +122,14 @@ def _say_hello(sock: socket.socket, ready: int, *, version: str = "", about: byt
 
 
 def answer(frame: Frame, compute: Compute) -> list[tuple[int, Sequence[bytes]]]:
-    """Evaluates the batch of a frame, and makes the entries of the frame that answers it."""
+    """Evaluates the batch of a frame, and makes the entries of the frame that answers it.
+
+    Raises:
+        Unprepared: it needs code that is not loaded.
+    """
     evaluations = [_parse(blob) for blob in frame.blobs]
+    if any(compute.lacks(each) for each in evaluations if isinstance(each, pb.Evaluation)):
+        raise Unprepared
     start_ns = time.time_ns()
     results = iter(_evaluate(compute, [each for each in evaluations if isinstance(each, pb.Evaluation)]))
     stamps = _Stamps(start_ns, time.time_ns())

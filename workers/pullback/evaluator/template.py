@@ -7,7 +7,9 @@ Its rules:
    the evaluator, in whatever native code that is: no thread of the evaluator could be sure to run. When the
    evaluator dies first, it tells the drain how, and hangs up.
 3. It dies with the worker that started it, and every evaluator dies with it.
-4. It holds nothing that an evaluator might steal: no credential was ever in it, and no tenant's tensor.
+4. What few jobs need, and takes long to load, it loads when an evaluator first ends for want of it. Once: an evaluator
+   cannot load anything itself. Nobody is forked meanwhile.
+5. It holds nothing that an evaluator might steal: no credential was ever in it, and no tenant's tensor.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from pullback.evaluator.frames import Kind
 from pullback.evaluator.hardening import Hardening
 from pullback.evaluator.mortality import die_with_parent
 from pullback.evaluator.options import READY_LINE, Options
-from pullback.evaluator.serve import Retired, Tainted, serve
+from pullback.evaluator.serve import Retired, Tainted, Unprepared, serve
 from pullback.evaluator.stderr import Pipe
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def run(
     arguments: Sequence[str],
     start: Callable[[Options], Compute],
     hardening: AbstractHardening | None = None,
+    load: Callable[[], None] = lambda: None,
 ) -> None:
     """Runs a template until it is told to stop.
 
@@ -72,6 +75,8 @@ def run(
         arguments: the command line, see `Options`.
         start: starts an evaluator's engine; called in each evaluator, never in the template.
         hardening: what hardens the evaluators; None takes all that this machine has.
+        load: loads what an evaluator ended for want of; see `Compute.lacks`. Called again each time, raises nothing,
+            and computes nothing.
     """
     options = Options.parse(arguments)
     hardening = hardening or Hardening(options.device, options.limits)
@@ -83,7 +88,7 @@ def run(
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=options.listen_fd) as listener:
-        Template(listener, partial(start, options), hardening).run()
+        Template(listener, partial(start, options), hardening, load).run()
 
 
 class _Child(NamedTuple):
@@ -97,9 +102,14 @@ class Template:
     """Forks evaluators, and buries them."""
 
     def __init__(
-        self, listener: socket.socket, start: Callable[[], Compute], hardening: AbstractHardening
+        self,
+        listener: socket.socket,
+        start: Callable[[], Compute],
+        hardening: AbstractHardening,
+        load: Callable[[], None] = lambda: None,
     ) -> None:
         self._listener = listener
+        self._load = load
         self._start = start
         self._hardening = hardening
         self._wakeup, self._signals = socket.socketpair()
@@ -190,6 +200,8 @@ class Template:
             code = Exit.RETIRED
         except Tainted:
             code = Exit.TAINTED
+        except Unprepared:
+            code = Exit.UNPREPARED
         except MemoryError:
             code = Exit.OUT_OF_MEMORY
         except Exception:  # noqa: BLE001 - no exception may reach the template's own stack, which the fork copied
@@ -210,7 +222,11 @@ class Template:
                         self._poll.unregister(each)
                 stderr.relay()
                 stderr.close()
-                _send_epitaph(connection, os.waitstatus_to_exitcode(status), stderr.last_words)
+                exitcode = os.waitstatus_to_exitcode(status)
+                if exitcode == Exit.UNPREPARED:
+                    self._load()
+                    exitcode = Exit.RETIRED
+                _send_epitaph(connection, exitcode, stderr.last_words)
 
 
 def _kill(pid: int) -> None:

@@ -154,6 +154,8 @@ def _model_of(kind: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMod
 
 
 def _unknown(kind: type[BaseModel], key: str) -> str:
+    if key == "export" and issubclass(kind, model.JobFields):
+        return "is not for batches, whose files of results hold no artifacts; see `pullback export`"
     known = list(kind.model_fields)
     near = difflib.get_close_matches(key, known, 1)
     if near:
