@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pullback.contract.limits import Limits
+
+
+# An environment from before there were exports has nothing to run them with until `make setup` has run again.
+if find_spec("onnxruntime") is None and os.environ.get("CI") != "true":
+    collect_ignore = ["test_export.py"]
 
 
 @final

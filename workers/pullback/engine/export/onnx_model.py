@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import onnx.checker
@@ -95,7 +95,8 @@ def _scalar_tensor(
     """Makes a number that torch promotes to its neighbour's data type. onnxscript's own goes by way of float32."""
     del layout, device, pin_memory
     wanted = ir.DataType.FLOAT if dtype == -1 else ir.DataType(dtype)
-    return opset18.Constant(value=ir.tensor(s, dtype=wanted))  # type: ignore[arg-type]  # it is a tensor of onnx_ir's, which is taken too
+    value: Any = ir.tensor(s, dtype=wanted)  # onnx_ir's own kind of tensor, which is taken too
+    return opset18.Constant(value=value)
 
 
 def _refuse_complex(traced: Trace) -> None:
