@@ -41,6 +41,11 @@ class DType:
     numpy: np.dtype[np.generic]
     differentiable: bool = False
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether its elements are complex numbers."""
+        return self.numpy.kind == "c"
+
 
 DTYPES: tuple[DType, ...] = (
     DType(pb.DATA_TYPE_BOOL, "bool", 1, np.dtype("?")),

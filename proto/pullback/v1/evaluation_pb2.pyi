@@ -43,7 +43,7 @@ GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
 GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "stacked")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -58,12 +58,25 @@ class Evaluation(_message.Message):
         key: str
         value: _tensor_pb2.Tensor
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class TangentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     WRT_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_FIELD_NUMBER: _ClassVar[int]
     VALUE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    JVP_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    HESSIAN_FIELD_NUMBER: _ClassVar[int]
+    HESSIAN_VECTOR_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    NTH_DERIVATIVE_FIELD_NUMBER: _ClassVar[int]
+    LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
     COTANGENTS_FIELD_NUMBER: _ClassVar[int]
     RETURN_GRAPH_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
@@ -71,12 +84,20 @@ class Evaluation(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     EXPORT_FIELD_NUMBER: _ClassVar[int]
+    TANGENTS_FIELD_NUMBER: _ClassVar[int]
+    STACKED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
     outputs: _containers.RepeatedScalarFieldContainer[str]
     wrt: _containers.RepeatedScalarFieldContainer[str]
     gradient: Gradient
     value_only: ValueOnly
+    jvp: Jvp
+    jacobian: Jacobian
+    hessian: Hessian
+    hessian_vector_product: HessianVectorProduct
+    nth_derivative: NthDerivative
+    laplacian: Laplacian
     cotangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     return_graph: bool
     device: Device
@@ -84,7 +105,9 @@ class Evaluation(_message.Message):
     seed: int
     dry_run: bool
     export: ExportFormat
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ...) -> None: ...
+    tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    stacked: bool
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -94,8 +117,44 @@ class ValueOnly(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class Jvp(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Jacobian(_message.Message):
+    __slots__ = ("mode",)
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        MODE_UNSPECIFIED: _ClassVar[Jacobian.Mode]
+        MODE_FORWARD: _ClassVar[Jacobian.Mode]
+        MODE_REVERSE: _ClassVar[Jacobian.Mode]
+    MODE_UNSPECIFIED: Jacobian.Mode
+    MODE_FORWARD: Jacobian.Mode
+    MODE_REVERSE: Jacobian.Mode
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    mode: Jacobian.Mode
+    def __init__(self, mode: _Optional[_Union[Jacobian.Mode, str]] = ...) -> None: ...
+
+class Hessian(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class HessianVectorProduct(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class NthDerivative(_message.Message):
+    __slots__ = ("order",)
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    order: int
+    def __init__(self, order: _Optional[int] = ...) -> None: ...
+
+class Laplacian(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "tangents", "laplacian", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +176,20 @@ class Result(_message.Message):
         key: str
         value: GradientAbsence
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[GradientAbsence, str]] = ...) -> None: ...
+    class TangentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
+    class ProductsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.Tensor
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
     VALUES_FIELD_NUMBER: _ClassVar[int]
     GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     ABSENT_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +201,10 @@ class Result(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    TANGENTS_FIELD_NUMBER: _ClassVar[int]
+    LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     values: _containers.MessageMap[str, _tensor_pb2.Tensor]
     gradients: _containers.MessageMap[str, _tensor_pb2.Tensor]
     absent_gradients: _containers.ScalarMap[str, GradientAbsence]
@@ -139,7 +216,21 @@ class Result(_message.Message):
     timings: Timings
     estimates: Estimates
     artifact: Artifact
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ...) -> None: ...
+    blocks: _containers.RepeatedCompositeFieldContainer[DerivativeBlock]
+    tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    laplacian: _tensor_pb2.Tensor
+    products: _containers.MessageMap[str, _tensor_pb2.Tensor]
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+
+class DerivativeBlock(_message.Message):
+    __slots__ = ("output", "wrt", "tensor")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    WRT_FIELD_NUMBER: _ClassVar[int]
+    TENSOR_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    wrt: _containers.RepeatedScalarFieldContainer[str]
+    tensor: _tensor_pb2.Tensor
+    def __init__(self, output: _Optional[str] = ..., wrt: _Optional[_Iterable[str]] = ..., tensor: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...
 
 class Artifact(_message.Message):
     __slots__ = ("format", "data", "versions", "inputs", "outputs")
@@ -163,7 +254,7 @@ class Artifact(_message.Message):
     def __init__(self, format: _Optional[_Union[ExportFormat, str]] = ..., data: _Optional[bytes] = ..., versions: _Optional[_Mapping[str, str]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Estimates(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "live_bytes", "work", "dispatched_ops")
+    __slots__ = ("values", "gradients", "absent_gradients", "live_bytes", "work", "dispatched_ops", "blocks", "tangents", "laplacian", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -185,19 +276,51 @@ class Estimates(_message.Message):
         key: str
         value: GradientAbsence
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[GradientAbsence, str]] = ...) -> None: ...
+    class TangentsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.TensorSpec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
+    class ProductsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.TensorSpec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
     VALUES_FIELD_NUMBER: _ClassVar[int]
     GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     ABSENT_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     LIVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
     DISPATCHED_OPS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    TANGENTS_FIELD_NUMBER: _ClassVar[int]
+    LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     values: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
     gradients: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
     absent_gradients: _containers.ScalarMap[str, GradientAbsence]
     live_bytes: int
     work: int
     dispatched_ops: int
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., live_bytes: _Optional[int] = ..., work: _Optional[int] = ..., dispatched_ops: _Optional[int] = ...) -> None: ...
+    blocks: _containers.RepeatedCompositeFieldContainer[DerivativeBlockSpec]
+    tangents: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    laplacian: _tensor_pb2.TensorSpec
+    products: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., live_bytes: _Optional[int] = ..., work: _Optional[int] = ..., dispatched_ops: _Optional[int] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlockSpec, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., laplacian: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ...) -> None: ...
+
+class DerivativeBlockSpec(_message.Message):
+    __slots__ = ("output", "wrt", "spec")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    WRT_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    wrt: _containers.RepeatedScalarFieldContainer[str]
+    spec: _tensor_pb2.TensorSpec
+    def __init__(self, output: _Optional[str] = ..., wrt: _Optional[_Iterable[str]] = ..., spec: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("accept_time", "start_time", "finish_time")

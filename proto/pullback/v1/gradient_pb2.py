@@ -27,7 +27,7 @@ from pullback.v1 import evaluation_pb2 as pullback_dot_v1_dot_evaluation__pb2
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apullback/v1/gradient.proto\x12\x0bpullback.v1\x1a\x17google/rpc/status.proto\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"R\n\x0f\x45valuateRequest\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.pullback.v1.Evaluation\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"7\n\x10\x45valuateResponse\x12#\n\x06result\x18\x01 \x01(\x0b\x32\x13.pullback.v1.Result\"G\n\x15\x45valuateStreamRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"H\n\x16\x45valuateStreamResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateOutcome\"|\n\x0f\x45valuateOutcome\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x13.pullback.v1.ResultH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xfb\x01\n\x13\x43heckProgramRequest\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x45\n\x0binput_specs\x18\x04 \x03(\x0b\x32\x30.pullback.v1.CheckProgramRequest.InputSpecsEntry\x12\x0b\n\x03wrt\x18\x05 \x03(\t\x12\x12\n\nvalue_only\x18\x06 \x01(\x08\x1aJ\n\x0fInputSpecsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\"\xfe\x01\n\x14\x43heckProgramResponse\x12,\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x17.pullback.v1.Diagnostic\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03ops\x18\x04 \x03(\t\x12\x16\n\x0e\x63\x61lls_backward\x18\x05 \x01(\x08\x12\x17\n\x0fstatement_count\x18\x06 \x01(\x05\x12)\n\testimates\x18\x07 \x01(\x0b\x32\x16.pullback.v1.Estimates\x12.\n\rnot_estimated\x18\x08 \x01(\x0b\x32\x17.pullback.v1.Diagnostic\"\x88\x01\n\nDiagnostic\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bsource_line\x18\x04 \x01(\t\x12\x12\n\ncaret_line\x18\x05 \x01(\t\x12\x12\n\nsuggestion\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t2\x8e\x02\n\x0fGradientService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12S\n\x0c\x43heckProgram\x12 .pullback.v1.CheckProgramRequest\x1a!.pullback.v1.CheckProgramResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apullback/v1/gradient.proto\x12\x0bpullback.v1\x1a\x17google/rpc/status.proto\x1a\x1cpullback/v1/evaluation.proto\x1a\x18pullback/v1/tensor.proto\"R\n\x0f\x45valuateRequest\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.pullback.v1.Evaluation\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"7\n\x10\x45valuateResponse\x12#\n\x06result\x18\x01 \x01(\x0b\x32\x13.pullback.v1.Result\"G\n\x15\x45valuateStreamRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateRequest\"H\n\x16\x45valuateStreamResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.pullback.v1.EvaluateOutcome\"|\n\x0f\x45valuateOutcome\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x13.pullback.v1.ResultH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xb4\x07\n\x13\x43heckProgramRequest\x12\x0f\n\x07program\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x45\n\x0binput_specs\x18\x04 \x03(\x0b\x32\x30.pullback.v1.CheckProgramRequest.InputSpecsEntry\x12\x0b\n\x03wrt\x18\x05 \x03(\t\x12)\n\x08gradient\x18\x0e \x01(\x0b\x32\x15.pullback.v1.GradientH\x00\x12,\n\nvalue_only\x18\x06 \x01(\x0b\x32\x16.pullback.v1.ValueOnlyH\x00\x12\x1f\n\x03jvp\x18\x07 \x01(\x0b\x32\x10.pullback.v1.JvpH\x00\x12)\n\x08jacobian\x18\x08 \x01(\x0b\x32\x15.pullback.v1.JacobianH\x00\x12\'\n\x07hessian\x18\t \x01(\x0b\x32\x14.pullback.v1.HessianH\x00\x12\x43\n\x16hessian_vector_product\x18\n \x01(\x0b\x32!.pullback.v1.HessianVectorProductH\x00\x12\x34\n\x0enth_derivative\x18\x0b \x01(\x0b\x32\x1a.pullback.v1.NthDerivativeH\x00\x12+\n\tlaplacian\x18\x0c \x01(\x0b\x32\x16.pullback.v1.LaplacianH\x00\x12M\n\x0f\x63otangent_specs\x18\x10 \x03(\x0b\x32\x34.pullback.v1.CheckProgramRequest.CotangentSpecsEntry\x12I\n\rtangent_specs\x18\x16 \x03(\x0b\x32\x32.pullback.v1.CheckProgramRequest.TangentSpecsEntry\x12\x0f\n\x07stacked\x18\x18 \x01(\x08\x1aJ\n\x0fInputSpecsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\x1aN\n\x13\x43otangentSpecsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\x1aL\n\x11TangentSpecsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.pullback.v1.TensorSpec:\x02\x38\x01\x42\x0c\n\nderivative\"\xfe\x01\n\x14\x43heckProgramResponse\x12,\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x17.pullback.v1.Diagnostic\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0f\n\x07outputs\x18\x03 \x03(\t\x12\x0b\n\x03ops\x18\x04 \x03(\t\x12\x16\n\x0e\x63\x61lls_backward\x18\x05 \x01(\x08\x12\x17\n\x0fstatement_count\x18\x06 \x01(\x05\x12)\n\testimates\x18\x07 \x01(\x0b\x32\x16.pullback.v1.Estimates\x12.\n\rnot_estimated\x18\x08 \x01(\x0b\x32\x17.pullback.v1.Diagnostic\"\x88\x01\n\nDiagnostic\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0bsource_line\x18\x04 \x01(\t\x12\x12\n\ncaret_line\x18\x05 \x01(\t\x12\x12\n\nsuggestion\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t2\x8e\x02\n\x0fGradientService\x12G\n\x08\x45valuate\x12\x1c.pullback.v1.EvaluateRequest\x1a\x1d.pullback.v1.EvaluateResponse\x12]\n\x0e\x45valuateStream\x12\".pullback.v1.EvaluateStreamRequest\x1a#.pullback.v1.EvaluateStreamResponse(\x01\x30\x01\x12S\n\x0c\x43heckProgram\x12 .pullback.v1.CheckProgramRequest\x1a!.pullback.v1.CheckProgramResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._loaded_options = None
   _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_options = b'8\001'
+  _globals['_CHECKPROGRAMREQUEST_COTANGENTSPECSENTRY']._loaded_options = None
+  _globals['_CHECKPROGRAMREQUEST_COTANGENTSPECSENTRY']._serialized_options = b'8\001'
+  _globals['_CHECKPROGRAMREQUEST_TANGENTSPECSENTRY']._loaded_options = None
+  _globals['_CHECKPROGRAMREQUEST_TANGENTSPECSENTRY']._serialized_options = b'8\001'
   _globals['_EVALUATEREQUEST']._serialized_start=124
   _globals['_EVALUATEREQUEST']._serialized_end=206
   _globals['_EVALUATERESPONSE']._serialized_start=208
@@ -47,13 +51,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATEOUTCOME']._serialized_start=412
   _globals['_EVALUATEOUTCOME']._serialized_end=536
   _globals['_CHECKPROGRAMREQUEST']._serialized_start=539
-  _globals['_CHECKPROGRAMREQUEST']._serialized_end=790
-  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_start=716
-  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_end=790
-  _globals['_CHECKPROGRAMRESPONSE']._serialized_start=793
-  _globals['_CHECKPROGRAMRESPONSE']._serialized_end=1047
-  _globals['_DIAGNOSTIC']._serialized_start=1050
-  _globals['_DIAGNOSTIC']._serialized_end=1186
-  _globals['_GRADIENTSERVICE']._serialized_start=1189
-  _globals['_GRADIENTSERVICE']._serialized_end=1459
+  _globals['_CHECKPROGRAMREQUEST']._serialized_end=1487
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_start=1241
+  _globals['_CHECKPROGRAMREQUEST_INPUTSPECSENTRY']._serialized_end=1315
+  _globals['_CHECKPROGRAMREQUEST_COTANGENTSPECSENTRY']._serialized_start=1317
+  _globals['_CHECKPROGRAMREQUEST_COTANGENTSPECSENTRY']._serialized_end=1395
+  _globals['_CHECKPROGRAMREQUEST_TANGENTSPECSENTRY']._serialized_start=1397
+  _globals['_CHECKPROGRAMREQUEST_TANGENTSPECSENTRY']._serialized_end=1473
+  _globals['_CHECKPROGRAMRESPONSE']._serialized_start=1490
+  _globals['_CHECKPROGRAMRESPONSE']._serialized_end=1744
+  _globals['_DIAGNOSTIC']._serialized_start=1747
+  _globals['_DIAGNOSTIC']._serialized_end=1883
+  _globals['_GRADIENTSERVICE']._serialized_start=1886
+  _globals['_GRADIENTSERVICE']._serialized_end=2156
 # @@protoc_insertion_point(module_scope)

@@ -46,8 +46,22 @@ class EvaluateOutcome(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., result: _Optional[_Union[_evaluation_pb2.Result, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class CheckProgramRequest(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "input_specs", "wrt", "value_only")
+    __slots__ = ("program", "inputs", "outputs", "input_specs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangent_specs", "tangent_specs", "stacked")
     class InputSpecsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.TensorSpec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
+    class CotangentSpecsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tensor_pb2.TensorSpec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tensor_pb2.TensorSpec, _Mapping]] = ...) -> None: ...
+    class TangentSpecsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -59,14 +73,34 @@ class CheckProgramRequest(_message.Message):
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     INPUT_SPECS_FIELD_NUMBER: _ClassVar[int]
     WRT_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_FIELD_NUMBER: _ClassVar[int]
     VALUE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    JVP_FIELD_NUMBER: _ClassVar[int]
+    JACOBIAN_FIELD_NUMBER: _ClassVar[int]
+    HESSIAN_FIELD_NUMBER: _ClassVar[int]
+    HESSIAN_VECTOR_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    NTH_DERIVATIVE_FIELD_NUMBER: _ClassVar[int]
+    LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
+    COTANGENT_SPECS_FIELD_NUMBER: _ClassVar[int]
+    TANGENT_SPECS_FIELD_NUMBER: _ClassVar[int]
+    STACKED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.RepeatedScalarFieldContainer[str]
     outputs: _containers.RepeatedScalarFieldContainer[str]
     input_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
     wrt: _containers.RepeatedScalarFieldContainer[str]
-    value_only: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., input_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., wrt: _Optional[_Iterable[str]] = ..., value_only: _Optional[bool] = ...) -> None: ...
+    gradient: _evaluation_pb2.Gradient
+    value_only: _evaluation_pb2.ValueOnly
+    jvp: _evaluation_pb2.Jvp
+    jacobian: _evaluation_pb2.Jacobian
+    hessian: _evaluation_pb2.Hessian
+    hessian_vector_product: _evaluation_pb2.HessianVectorProduct
+    nth_derivative: _evaluation_pb2.NthDerivative
+    laplacian: _evaluation_pb2.Laplacian
+    cotangent_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    tangent_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    stacked: bool
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., input_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[_evaluation_pb2.Gradient, _Mapping]] = ..., value_only: _Optional[_Union[_evaluation_pb2.ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[_evaluation_pb2.Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[_evaluation_pb2.Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[_evaluation_pb2.Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[_evaluation_pb2.HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[_evaluation_pb2.NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[_evaluation_pb2.Laplacian, _Mapping]] = ..., cotangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., tangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class CheckProgramResponse(_message.Message):
     __slots__ = ("diagnostics", "inputs", "outputs", "ops", "calls_backward", "statement_count", "estimates", "not_estimated")

@@ -7,6 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from pullback.cli.address import DEFAULT_ADDRESS, Address
+from pullback.cli.derivatives import (
+    Derivative,
+    JacobianMode,
+    Order,
+    Stacked,
+    Tangents,
+    read_derivative,
+)
 from pullback.cli.exits import FAILED, faults_reported, output_kept
 from pullback.cli.jobs.commands import jobs_app
 from pullback.cli.jobs.submit_command import submit_command
@@ -35,7 +43,11 @@ Bindings = Annotated[
 ]
 Wrt = Annotated[
     list[str] | None,
-    typer.Option("--wrt", help="Inputs to differentiate with respect to: x,w.", metavar="NAMES"),
+    typer.Option(
+        "--wrt",
+        help="Inputs, or names that are bound, to differentiate with respect to: x,w.",
+        metavar="NAMES",
+    ),
 ]
 Outputs = Annotated[
     list[str] | None, typer.Option("--outputs", help="Names to return: y,z.", metavar="NAMES")
@@ -93,7 +105,12 @@ def _eval(
     *,
     wrt: Wrt = None,
     outputs: Outputs = None,
+    derivative: Derivative = "gradient",
+    mode: JacobianMode = "auto",
+    order: Order = None,
     cotangent: Cotangents = None,
+    tangent: Tangents = None,
+    stacked: Stacked = False,
     value_only: Annotated[bool, typer.Option("--value-only", help="Compute no derivative.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
     device: Device = "auto",
@@ -112,7 +129,10 @@ def _eval(
             inputs=inputs or [],
             wrt=wrt or [],
             outputs=outputs or [],
+            derivative=read_derivative(derivative, mode, order),
             cotangents=cotangent or [],
+            tangents=tangent or [],
+            stacked=stacked,
             value_only=value_only,
             return_graph=graph,
             device=device,
@@ -139,22 +159,38 @@ def _check(
     ] = None,
     outputs: Outputs = None,
     wrt: Wrt = None,
+    derivative: Derivative = "gradient",
+    mode: JacobianMode = "auto",
+    order: Order = None,
+    cotangent: Annotated[
+        list[str] | None,
+        typer.Option("--cotangent", help="A seed, or y:float32[2] without a value.", metavar="NAME=VALUE"),
+    ] = None,
+    tangent: Annotated[
+        list[str] | None,
+        typer.Option("--tangent", help="A direction, or x:float32[2] without a value.", metavar="NAME=VALUE"),
+    ] = None,
+    stacked: Stacked = False,
     value_only: Annotated[bool, typer.Option("--value-only", help="No derivative.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Check a program without running it: what is wrong, and where; with inputs, what it would give and take."""
     with faults_reported():
-        from pullback.cli.checking import check  # noqa: PLC0415 - imports grpc and numpy
+        from pullback.cli.checking import Check, check  # noqa: PLC0415 - imports grpc and numpy
 
-        text, accepted = check(
-            program,
-            bindings or [],
-            inputs or [],
-            outputs or [],
-            wrt or [],
-            address=address,
+        asked = Check(
+            program=program,
+            bindings=bindings or [],
+            inputs=inputs or [],
+            outputs=outputs or [],
+            wrt=wrt or [],
+            derivative=read_derivative(derivative, mode, order),
+            cotangents=cotangent or [],
+            tangents=tangent or [],
+            stacked=stacked,
             value_only=value_only,
         )
+        text, accepted = check(asked, address)
         typer.echo(text, nl=False)
     if not accepted:
         raise typer.Exit(FAILED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pullback.cli.evaluating import RETRY_FOR
@@ -9,29 +10,41 @@ from pullback.cli.inputs import read_names, read_program, read_specs
 from pullback.client import Client
 
 if TYPE_CHECKING:
-    from pullback.client import Checked, Diagnostic, Estimates
+    from pullback.client import Checked, Derivative, Diagnostic, Estimates
 
 
-def check(
-    program: str,
-    bindings: list[str],
-    inputs: list[str],
-    outputs: list[str],
-    wrt: list[str],
-    *,
-    address: str,
-    value_only: bool,
-) -> tuple[str, bool]:
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check as typed. The fields are those of `Client.check`, still as text; `bindings` are inputs with values."""
+
+    program: str
+    bindings: list[str]
+    inputs: list[str]
+    outputs: list[str]
+    wrt: list[str]
+    derivative: Derivative
+    cotangents: list[str]
+    tangents: list[str]
+    stacked: bool
+    value_only: bool
+
+
+def check(asked: Check, address: str) -> tuple[str, bool]:
     """Checks what was typed; gives the text to print and whether the program is accepted."""
+    program = asked.program
     source = read_program(program)
-    specs = read_specs(bindings)
+    specs = read_specs(asked.bindings)
     with Client(address, retry_for=RETRY_FOR) as client:
         checked = client.check(
             source,
-            inputs=specs or read_names(inputs),
-            outputs=read_names(outputs),
-            wrt=read_names(wrt),
-            value_only=value_only,
+            inputs=specs or read_names(asked.inputs),
+            outputs=read_names(asked.outputs),
+            wrt=read_names(asked.wrt),
+            derivative=asked.derivative,
+            cotangents=read_specs(asked.cotangents),
+            tangents=read_specs(asked.tangents),
+            stacked=asked.stacked,
+            value_only=asked.value_only,
         )
     place = program[1:] if program.startswith("@") else "program"
     if checked.diagnostics:
@@ -66,12 +79,18 @@ def _summary(checked: Checked) -> str:
 def _estimates(found: Estimates) -> list[str]:
     values = [f"  {name} = {spec}" for name, spec in found.values.items()]
     gradients = [f"  {name}.grad = {spec}" for name, spec in found.gradients.items()]
+    derived = [f"  {name}.tangent = {spec}" for name, spec in found.tangents.items()]
+    derived += [f"  {name}.product = {spec}" for name, spec in found.products.items()]
+    derived += [f"  {', '.join(key)} = {spec}" for key, spec in found.blocks.items()]
+    if found.laplacian is not None:
+        derived.append(f"  laplacian = {found.laplacian}")
     absent = [f"  {name}.grad = none ({reason})" for name, reason in found.absent_gradients.items()]
     return [
         "would give",
         *values,
         *gradients,
         *absent,
+        *derived,
         "would take at most",
         f"  memory   {found.live_bytes:,} bytes",
         f"  work     {found.work:,} multiplications and element visits",

@@ -9,7 +9,7 @@ from pullback.cli.inputs import read_bindings, read_names, read_program
 from pullback.client import Client, Evaluated
 
 if TYPE_CHECKING:
-    from pullback.client import Device
+    from pullback.client import Derivative, Device
 
 # Seconds to go on trying to reach the service. Somebody sits and waits, and can call again.
 RETRY_FOR = 2.0
@@ -23,7 +23,10 @@ class Request:
     inputs: list[str] = field(default_factory=list)
     wrt: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    derivative: Derivative = "gradient"
     cotangents: list[str] = field(default_factory=list)
+    tangents: list[str] = field(default_factory=list)
+    stacked: bool = False
     value_only: bool = False
     return_graph: bool = False
     device: Device = "auto"
@@ -41,13 +44,17 @@ def evaluate(request: Request, address: str) -> Evaluated:
     program = read_program(request.program)
     inputs = read_bindings(request.inputs)
     cotangents = read_bindings(request.cotangents)
+    tangents = read_bindings(request.tangents)
     with Client(address, retry_for=RETRY_FOR) as client:
         return client.evaluate(
             program,
             inputs,
             outputs=read_names(request.outputs),
             wrt=read_names(request.wrt),
+            derivative=request.derivative,
             cotangents=cotangents,
+            tangents=tangents,
+            stacked=request.stacked,
             value_only=request.value_only,
             return_graph=request.return_graph,
             device=request.device,

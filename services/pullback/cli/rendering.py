@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pullback.contract.tensors import BY_CODE, describe
+from pullback.contract.tensors import BY_CODE, decode, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,7 @@ def as_text(evaluated: Evaluated) -> str:
     _add_rows(table, "gradient", evaluated.message.gradients, evaluated.gradients)
     for name, reason in evaluated.absent_gradients.items():
         table.add_row("gradient", Text(name), "", _ABSENCES.get(reason, f"none: {reason}"))
+    _add_derivatives(table, evaluated)
     stream = StringIO()
     Console(file=stream, width=_WIDTH, color_system=None).print(table)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
@@ -62,6 +63,7 @@ def as_json_text(evaluated: Evaluated) -> str:
         "values": {name: _json_safe(array.tolist()) for name, array in evaluated.values.items()},
         "gradients": {name: _json_safe(array.tolist()) for name, array in evaluated.gradients.items()},
         "absent_gradients": evaluated.absent_gradients,
+        **_json_derivatives(evaluated),
         "printed": evaluated.printed,
         "device": evaluated.device,
         "worker": evaluated.worker,
@@ -74,6 +76,27 @@ def as_json_text(evaluated: Evaluated) -> str:
     return json.dumps(document, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def _json_derivatives(evaluated: Evaluated) -> dict[str, Any]:
+    """Gives the members that an evaluation of such a kind has, and no others."""
+    found: dict[str, Any] = {}
+    if evaluated.tangents:
+        found["tangents"] = {name: _json_safe(each.tolist()) for name, each in evaluated.tangents.items()}
+    if evaluated.products:
+        found["products"] = {name: _json_safe(each.tolist()) for name, each in evaluated.products.items()}
+    if evaluated.message.blocks:
+        found["blocks"] = [
+            {
+                "output": block.output,
+                "wrt": [*block.wrt],
+                "derivative": _json_safe(decode(block.tensor).tolist()),
+            }
+            for block in evaluated.message.blocks
+        ]
+    if evaluated.laplacian is not None:
+        found["laplacian"] = _json_safe(evaluated.laplacian.tolist())
+    return found
+
+
 def _add_rows(
     table: Table, kind: str, tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
@@ -81,6 +104,17 @@ def _add_rows(
         tensor = tensors[name]  # says bfloat16, which the array cannot
         kind_of_tensor = describe(BY_CODE[tensor.dtype], tensor.shape)
         table.add_row(kind, Text(name), Text(kind_of_tensor), Text(_digits(array)))
+
+
+def _add_derivatives(table: Table, evaluated: Evaluated) -> None:
+    message = evaluated.message
+    _add_rows(table, "tangent", message.tangents, evaluated.tangents)
+    _add_rows(table, "product", message.products, evaluated.products)
+    for block in message.blocks:
+        of = ", ".join([block.output, *block.wrt]).removeprefix(", ")
+        _add_rows(table, "derivative", {of: block.tensor}, {of: decode(block.tensor)})
+    if evaluated.laplacian is not None:
+        _add_rows(table, "laplacian", {"": message.laplacian}, {"": evaluated.laplacian})
 
 
 def _digits(array: NDArray[Any]) -> str:

@@ -7,6 +7,7 @@ from pullback.client.asynchronous import AsyncClient
 from pullback.client.blocking import Client
 from pullback.client.building import Device, evaluation
 from pullback.client.checks import Checked, Diagnostic, Estimates, Spec
+from pullback.client.derivatives import Derivative, Jacobian, NthDerivative
 from pullback.client.exporting import Artifact, ExportFormat
 from pullback.client.jobs.asking import Conditions, JobOptions, job
 from pullback.client.jobs.asynchronous import AsyncJobFuture, AsyncJobs
@@ -49,6 +50,7 @@ __all__ = [
     "Client",
     "Conditions",
     "DeadlineExceeded",
+    "Derivative",
     "Device",
     "DeviceNotServed",
     "Diagnostic",
@@ -57,6 +59,7 @@ __all__ = [
     "ExportFormat",
     "InternalFault",
     "InvalidArgument",
+    "Jacobian",
     "Job",
     "JobFuture",
     "JobIdReused",
@@ -69,6 +72,7 @@ __all__ = [
     "KernelFault",
     "LimitExceeded",
     "News",
+    "NthDerivative",
     "Overloaded",
     "ProgramError",
     "PullbackError",

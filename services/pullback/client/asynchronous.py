@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pullback.client.building import Device, Names, Values
+    from pullback.client.derivatives import Derivative
     from pullback.client.exporting import ExportFormat
     from pullback.contract.errors import PullbackError
     from pullback.v1.evaluation_pb2 import Evaluation
@@ -89,7 +90,10 @@ class AsyncClient:
         *,
         outputs: Names = (),
         wrt: Names = (),
+        derivative: Derivative = "gradient",
         cotangents: Values | None = None,
+        tangents: Values | None = None,
+        stacked: bool = False,
         value_only: bool = False,
         return_graph: bool = False,
         device: Device = "auto",
@@ -98,7 +102,7 @@ class AsyncClient:
         request_id: str | None = None,
         **named_inputs: Any,
     ) -> Evaluated:
-        """Evaluates a program and waits for value and gradients.
+        """Evaluates a program and waits for values and derivatives.
 
         A call that fails on the way, or finds the service full, is tried again under the same request id,
         so that a service restarted in between goes unnoticed and nothing is computed twice.
@@ -107,13 +111,15 @@ class AsyncClient:
             program: the source text.
             inputs: tensors to bind before the program runs, by name; see `evaluation` for their data types.
             outputs: the names to return; empty for the last value that the program makes.
-            wrt: the inputs to differentiate with respect to; empty for every floating-point or complex one.
+            wrt: inputs, or names that the program binds, to differentiate by; empty for all inputs that can be.
+            derivative: which one, by name, or a `Jacobian` or an `NthDerivative`.
             cotangents: the seeds of the reverse pass, by output name.
+            tangents: the directions of ``jvp`` and ``hessian_vector_product``, by input name.
+            stacked: True where each seed is a stack of them, along an axis in front.
             value_only: True for no derivative.
             return_graph: True for the autograd graph too.
             device: the class of device to run on.
-            timeout: the longest that the call may take, in seconds, retries included; None for the service's
-                default for the evaluation and no limit on the call.
+            timeout: the longest that the call may take, in seconds, retries included; None for the service's own.
             seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
             request_id: the name that the result is kept under; None for a new one.
             **named_inputs: further inputs.
@@ -129,7 +135,10 @@ class AsyncClient:
             merged(inputs, named_inputs),
             outputs=outputs,
             wrt=wrt,
+            derivative=derivative,
             cotangents=cotangents,
+            tangents=tangents,
+            stacked=stacked,
             value_only=value_only,
             return_graph=return_graph,
             device=device,
@@ -188,6 +197,10 @@ class AsyncClient:
         inputs: Names | Values = (),
         outputs: Names = (),
         wrt: Names = (),
+        derivative: Derivative = "gradient",
+        cotangents: Values | None = None,
+        tangents: Values | None = None,
+        stacked: bool = False,
         value_only: bool = False,
         timeout: float | None = None,  # noqa: ASYNC109 - it is the call's deadline, known to the service
     ) -> Checked:
@@ -200,7 +213,12 @@ class AsyncClient:
                 has estimates.
             outputs: the names that would be asked for.
             wrt: the inputs to differentiate with respect to, as in `evaluate`. No meaning without a mapping.
-            value_only: True for no derivative. No meaning without a mapping.
+            derivative: which one would be asked for, as in `evaluate`. It and all that follow have no meaning without a
+                mapping.
+            cotangents: the seeds, or their `Spec`, by output name.
+            tangents: the directions, or their `Spec`, by input name.
+            stacked: True where each seed is a stack of them.
+            value_only: True for no derivative.
             timeout: the longest that the call may take, in seconds; None for no limit.
 
         Raises:
@@ -208,7 +226,17 @@ class AsyncClient:
             LimitExceeded: there is too much of something; `metadata` tells of what.
             ServiceError: the service is at fault, or could not be reached.
         """
-        request = check_request(program, inputs, outputs, wrt, value_only=value_only)
+        request = check_request(
+            program,
+            inputs,
+            outputs,
+            wrt,
+            derivative=derivative,
+            cotangents=cotangents,
+            tangents=tangents,
+            stacked=stacked,
+            value_only=value_only,
+        )
         return read_check(await self._caller.call(self._stub.CheckProgram, request, timeout))
 
     async def evaluate_many(

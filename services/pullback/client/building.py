@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
+from pullback.client.derivatives import write_derivative
 from pullback.client.tensors import write_value
 from pullback.contract.errors import InvalidArgument
 from pullback.v1 import evaluation_pb2 as pb
 
 if TYPE_CHECKING:
+    from pullback.client.derivatives import Derivative
     from pullback.v1.tensor_pb2 import Tensor
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -35,7 +37,10 @@ def evaluation(
     *,
     outputs: Names = (),
     wrt: Names = (),
+    derivative: Derivative = "gradient",
     cotangents: Values | None = None,
+    tangents: Values | None = None,
+    stacked: bool = False,
     value_only: bool = False,
     return_graph: bool = False,
     device: Device = "auto",
@@ -53,8 +58,12 @@ def evaluation(
         program: the source text.
         inputs: tensors to bind before the program runs, by name.
         outputs: the names to return; empty for the last value that the program makes.
-        wrt: the inputs to differentiate with respect to; empty for every floating-point or complex one.
+        wrt: what to differentiate with respect to: inputs, and names that the program binds; empty for every
+            floating-point or complex input.
+        derivative: which one, by name, or a `Jacobian` or an `NthDerivative`.
         cotangents: the seeds of the reverse pass, by output name, each of its output's shape and data type.
+        tangents: the directions of ``jvp`` and ``hessian_vector_product``, by input name, each of its shape and type.
+        stacked: True where each seed, cotangent or tangent, is a stack of them, along an axis in front.
         value_only: True for no derivative.
         return_graph: True for the autograd graph too.
         device: the class of device to run on.
@@ -73,7 +82,10 @@ def evaluation(
         merged(inputs, named_inputs),
         outputs=outputs,
         wrt=wrt,
+        derivative=derivative,
         cotangents=cotangents,
+        tangents=tangents,
+        stacked=stacked,
         value_only=value_only,
         return_graph=return_graph,
         device=device,
@@ -88,13 +100,16 @@ def write_evaluation(
     program: str,
     inputs: Values,
     *,
-    outputs: Names,
-    wrt: Names,
-    cotangents: Values | None,
-    value_only: bool,
-    return_graph: bool,
-    device: Device,
-    timeout: float | None,
+    outputs: Names = (),
+    wrt: Names = (),
+    derivative: Derivative = "gradient",
+    cotangents: Values | None = None,
+    tangents: Values | None = None,
+    stacked: bool = False,
+    value_only: bool = False,
+    return_graph: bool = False,
+    device: Device = "auto",
+    timeout: float | None = None,
     seed: int = 0,
 ) -> None:
     """Fills an empty message in place, since a copy of one with big inputs costs as much as sending it.
@@ -110,8 +125,10 @@ def write_evaluation(
         write_value(_entry(message.inputs, name), f'inputs["{name}"]', value)
     for name, value in (cotangents or {}).items():
         write_value(_entry(message.cotangents, name), f'cotangents["{name}"]', value)
-    if value_only:
-        message.value_only.SetInParent()
+    for name, value in (tangents or {}).items():
+        write_value(_entry(message.tangents, name), f'tangents["{name}"]', value)
+    message.stacked = stacked
+    write_derivative(message, derivative, value_only=value_only)
     if device not in _DEVICES:
         raise InvalidArgument(f"{device!r} is none of {', '.join(_DEVICES)}", field="device")
     message.device = _DEVICES[device]

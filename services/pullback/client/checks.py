@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pullback.client.building import as_names
-from pullback.client.reading import ABSENCES
+from pullback.client.derivatives import write_derivative
+from pullback.client.reading import ABSENCES, block_key
 from pullback.client.tensors import write_value
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.tensors import BY_CODE, BY_NAME
@@ -16,6 +17,7 @@ from pullback.v1.tensor_pb2 import Tensor, TensorSpec
 
 if TYPE_CHECKING:
     from pullback.client.building import Names
+    from pullback.client.derivatives import Derivative
     from pullback.v1.evaluation_pb2 import Estimates as EstimatesMessage
     from pullback.v1.gradient_pb2 import CheckProgramResponse
     from pullback.v1.gradient_pb2 import Diagnostic as DiagnosticMessage
@@ -66,6 +68,11 @@ class Estimates:
     Attributes:
         values: the outputs by name.
         gradients: the gradients by leaf name.
+        tangents: the tangents of the outputs, by output name.
+        products: the products with the Hessian, by name.
+        blocks: the parts of a Jacobian (output and name) or a Hessian (row and column), or the n-th derivatives
+            (output and name).
+        laplacian: the Laplacian; None where it is not asked for.
         absent_gradients: the leaves without one, each with the reason, as in `Evaluated`.
         live_bytes: the most bytes held at one time.
         work: multiplications and element visits.
@@ -78,6 +85,10 @@ class Estimates:
     live_bytes: int
     work: int
     dispatched_ops: int
+    tangents: Mapping[str, Spec] = field(default_factory=dict)
+    products: Mapping[str, Spec] = field(default_factory=dict)
+    blocks: Mapping[tuple[str, str], Spec] = field(default_factory=dict)
+    laplacian: Spec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,16 @@ class Checked:
 
 
 def check_request(
-    program: str, inputs: Names | Mapping[str, Any], outputs: Names, wrt: Names, *, value_only: bool
+    program: str,
+    inputs: Names | Mapping[str, Any],
+    outputs: Names,
+    wrt: Names,
+    *,
+    derivative: Derivative = "gradient",
+    cotangents: Mapping[str, Any] | None = None,
+    tangents: Mapping[str, Any] | None = None,
+    stacked: bool = False,
+    value_only: bool = False,
 ) -> CheckProgramRequest:
     """Makes the request of a check.
 
@@ -114,8 +134,13 @@ def check_request(
         InvalidArgument: an input is no tensor, or of no known data type.
     """
     request = CheckProgramRequest(
-        program=program, outputs=as_names(outputs), wrt=as_names(wrt), value_only=value_only
+        program=program, outputs=as_names(outputs), wrt=as_names(wrt), stacked=stacked
     )
+    write_derivative(request, derivative, value_only=value_only)
+    for name, value in (cotangents or {}).items():
+        request.cotangent_specs[name].CopyFrom(_spec(f'cotangent_specs["{name}"]', value))
+    for name, value in (tangents or {}).items():
+        request.tangent_specs[name].CopyFrom(_spec(f'tangent_specs["{name}"]', value))
     if isinstance(inputs, Mapping):
         for name, value in inputs.items():
             request.input_specs[name].CopyFrom(_spec(f'input_specs["{name}"]', value))
@@ -173,11 +198,16 @@ def _estimates(message: EstimatesMessage) -> Estimates:
         live_bytes=message.live_bytes,
         work=message.work,
         dispatched_ops=message.dispatched_ops,
+        tangents=_specs(message.tangents),
+        products=_specs(message.products),
+        blocks={block_key(block): _read_spec(block.spec) for block in message.blocks},
+        laplacian=_read_spec(message.laplacian) if message.HasField("laplacian") else None,
     )
 
 
 def _specs(messages: Mapping[str, TensorSpec]) -> dict[str, Spec]:
-    return {
-        name: Spec(BY_CODE[messages[name].dtype].name, tuple(messages[name].shape))
-        for name in sorted(messages)
-    }
+    return {name: _read_spec(messages[name]) for name in sorted(messages)}
+
+
+def _read_spec(message: TensorSpec) -> Spec:
+    return Spec(BY_CODE[message.dtype].name, tuple(message.shape))

@@ -76,10 +76,7 @@ def export_request(
         program,
         merged(inputs, named_inputs),
         outputs=outputs,
-        wrt=(),
-        cotangents=None,
         value_only=True,
-        return_graph=False,
         device=device,
         timeout=timeout,
     )

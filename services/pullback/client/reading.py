@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 from pullback.client.exporting import read_artifact
 from pullback.client.tensors import read_arrays, read_torch
 from pullback.contract.names import DEVICE_CLASSES
+from pullback.contract.tensors import decode
 from pullback.v1 import evaluation_pb2 as pb
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ class Timings:
     accept_time: datetime
     start_time: datetime
     finish_time: datetime
+
+
+def block_key(block: pb.DerivativeBlock | pb.DerivativeBlockSpec) -> tuple[str, str]:
+    """Names a part of a derivative: row and column of a Hessian; of anything else, the output and the input."""
+    row, column = (block.output, *block.wrt)[-2:]
+    return row, column
 
 
 @final
@@ -105,6 +112,36 @@ class Evaluated:
             names = ", ".join(self.gradients) or "none"
             raise ValueError(f"expected one gradient, found {names}; read `gradients` and `absent_gradients`")
         return next(iter(self.gradients.values()))
+
+    @cached_property
+    def tangents(self) -> dict[str, NDArray[Any]]:
+        """How the outputs move along the tangents that were given, by output name, each of its output's shape."""
+        return read_arrays(self._result.tangents, self._outputs)
+
+    @cached_property
+    def products(self) -> dict[str, NDArray[Any]]:
+        """The Hessian times the tangents that were given, by name, each of its shape."""
+        return read_arrays(self._result.products, self._wrt)
+
+    @cached_property
+    def jacobian(self) -> dict[tuple[str, str], NDArray[Any]]:
+        """The Jacobian's blocks by output and input, each of the output's shape followed by the input's."""
+        return {block_key(each): decode(each.tensor) for each in self._result.blocks if len(each.wrt) == 1}
+
+    @cached_property
+    def hessian(self) -> dict[tuple[str, str], NDArray[Any]]:
+        """The Hessian's blocks by row and column, each of the row's shape followed by the column's."""
+        return {block_key(each): decode(each.tensor) for each in self._result.blocks if len(each.wrt) == 2}
+
+    @property
+    def derivatives(self) -> dict[str, NDArray[Any]]:
+        """The n-th derivatives by input name, each of its input's shape."""
+        return {name: array for (_, name), array in self.jacobian.items()}
+
+    @property
+    def laplacian(self) -> NDArray[Any] | None:
+        """The Laplacian, of one element; None where it was not asked for."""
+        return decode(self._result.laplacian) if self._result.HasField("laplacian") else None
 
     @property
     def torch_values(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pullback.contract.derivatives import check_derivative
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
 from pullback.contract.limits import limit_metadata
 from pullback.contract.names import DEVICE_CLASSES, REQUEST_ID
@@ -39,13 +40,16 @@ _EXPORT_FORMATS = frozenset(evaluation_pb2.ExportFormat.values())
 #: What a verdict on a program depends on: source, inputs, outputs, wrt.
 VerdictKey = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
+#: What is wrong with a program; or, where nothing is, whether it calls `backward()` itself.
+Verdict = PullbackError | bool
+
 
 class Checker:
     """Checks evaluations against one set of limits."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._verdicts: dict[VerdictKey, PullbackError | None] = {}
+        self._verdicts: dict[VerdictKey, Verdict] = {}
         # Outlines of evaluations without a fault, in the order in which they came; the values mean nothing.
         self._passed: dict[tuple[object, ...], None] = {}
         self._lock = threading.Lock()
@@ -78,10 +82,10 @@ class Checker:
             tensor = inputs[name]
             check_tensor(f'inputs["{name}"]', tensor, self._limits)
             size += len(tensor.data)
-        for name in evaluation.cotangents:
-            tensor = evaluation.cotangents[name]
-            check_tensor(f'cotangents["{shown(name)}"]', tensor, self._limits)
-            size += len(tensor.data)
+        for field, seeds in (("cotangents", evaluation.cotangents), ("tangents", evaluation.tangents)):
+            for name, tensor in seeds.items():
+                check_tensor(f'{field}["{shown(name)}"]', tensor, self._limits)
+                size += len(tensor.data)
         if size > self._limits.input_bytes:
             raise too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
         if evaluation.dry_run:
@@ -91,8 +95,9 @@ class Checker:
         if evaluation.export not in _EXPORT_FORMATS:
             raise InvalidArgument(f"{evaluation.export} is not a known format", field="export")
         verdict = self._verdict(evaluation)
-        if verdict is not None:
+        if isinstance(verdict, PullbackError):
             raise verdict.with_traceback(None)
+        check_derivative(evaluation, self._limits, calls_backward=verdict)
 
     def check_dry(self, evaluation: evaluation_pb2.Evaluation) -> None:
         """Checks a dry run, whose inputs have no elements, as the evaluation that it stands for.
@@ -105,6 +110,9 @@ class Checker:
             if fault := self._name_fault(name):
                 raise InvalidArgument(fault, field=f'input_specs["{shown(name)}"]')
             size += check_spec(f'input_specs["{name}"]', tensor, self._limits)
+        for field, seeds in (("cotangent", evaluation.cotangents), ("tangent", evaluation.tangents)):
+            for name, tensor in seeds.items():
+                size += check_spec(f'{field}_specs["{shown(name)}"]', tensor, self._limits)
         if size > self._limits.input_bytes:
             raise too_much("input_specs", "bytes", size, self._limits.input_bytes, "input_bytes")
 
@@ -117,7 +125,7 @@ class Checker:
         )
         return may_be_long and _key(evaluation) not in self._verdicts
 
-    def _verdict(self, evaluation: evaluation_pb2.Evaluation) -> PullbackError | None:
+    def _verdict(self, evaluation: evaluation_pb2.Evaluation) -> Verdict:
         key = _key(evaluation)
         try:
             return self._verdicts[key]
@@ -126,7 +134,7 @@ class Checker:
             self._remember(key, verdict)
             return verdict
 
-    def _remember(self, key: VerdictKey, verdict: PullbackError | None) -> None:
+    def _remember(self, key: VerdictKey, verdict: Verdict) -> None:
         # Threads judge long programs at the same time.
         with self._lock:
             if len(self._verdicts) >= VERDICTS:
@@ -143,17 +151,19 @@ class Checker:
             )
         check_names_alone("inputs", evaluation.inputs, limits.inputs, limits)
         check_names_alone("cotangents", evaluation.cotangents, limits.outputs, limits)
+        check_names_alone("tangents", evaluation.tangents, limits.wrt, limits)
         check_names_alone("outputs", evaluation.outputs, limits.outputs, limits)
         check_names_alone("wrt", evaluation.wrt, limits.wrt, limits)
 
     def _judge(
         self, source: str, inputs: tuple[str, ...], outputs: tuple[str, ...], wrt: tuple[str, ...]
-    ) -> PullbackError | None:
+    ) -> Verdict:
         try:
-            check_names(compile_program(source, self._limits), inputs, outputs, wrt)
+            program = compile_program(source, self._limits)
+            check_names(program, inputs, outputs, wrt)
         except PullbackError as error:
             return error
-        return None
+        return program.calls_backward
 
 
 def check_names_alone(field: str, names: Collection[str], most: int, limits: Limits) -> None:
@@ -174,14 +184,23 @@ def check_names_alone(field: str, names: Collection[str], most: int, limits: Lim
 
 
 # The limits on how many names a field has, where they are called otherwise: a cotangent belongs to an output.
-_LIMITS_ON_NAMES = {"inputs": "inputs", "cotangents": "outputs", "outputs": "outputs", "wrt": "wrt"}
+_LIMITS_ON_NAMES = {
+    "inputs": "inputs", "cotangents": "outputs", "outputs": "outputs", "tangents": "wrt", "wrt": "wrt",
+}  # fmt: skip
 
 
 def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
     """Gives all that a check looks at, except the bytes of bools."""
     # Empty fields are most, and to ask whether one is empty costs a fifth of making a tuple of it.
-    parts: list[object] = [evaluation.program, evaluation.device, evaluation.dry_run, evaluation.export]
-    for tensors in (evaluation.inputs, evaluation.cotangents):
+    parts: list[object] = [
+        evaluation.program,
+        evaluation.device,
+        evaluation.dry_run,
+        evaluation.export,
+        evaluation.stacked,
+        _derivative(evaluation),
+    ]
+    for tensors in (evaluation.inputs, evaluation.cotangents, evaluation.tangents):
         if tensors:
             for name, tensor in tensors.items():
                 shape = tensor.shape
@@ -192,8 +211,19 @@ def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
     return tuple(parts)
 
 
+def _derivative(evaluation: evaluation_pb2.Evaluation) -> object:
+    kind = evaluation.WhichOneof("derivative")
+    if kind == "jacobian":
+        return kind, evaluation.jacobian.mode
+    return (kind, evaluation.nth_derivative.order) if kind == "nth_derivative" else kind
+
+
 def _has_bools(evaluation: evaluation_pb2.Evaluation) -> bool:
-    tensors = (*evaluation.inputs.values(), *evaluation.cotangents.values())
+    tensors = (
+        *evaluation.inputs.values(),
+        *evaluation.cotangents.values(),
+        *evaluation.tangents.values(),
+    )
     return any(tensor.dtype == tensor_pb2.DATA_TYPE_BOOL for tensor in tensors)
 
 

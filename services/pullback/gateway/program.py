@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pullback.contract.errors import (
     TABLE,
@@ -19,8 +19,11 @@ from pullback.v1 import evaluation_pb2
 from pullback.v1 import gradient_pb2 as pb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pullback.contract.limits import Limits
     from pullback.gateway.checking import Checker
+    from pullback.v1.tensor_pb2 import TensorSpec
 
 # The metadata that a worker gives the error of a dry run that ends where the elements of tensors decide.
 NOT_ESTIMATED = "not_estimated"
@@ -36,6 +39,8 @@ def check_program(request: pb.CheckProgramRequest, limits: Limits) -> pb.CheckPr
     check_names_alone("inputs", request.input_specs, limits.inputs, limits)
     check_names_alone("outputs", request.outputs, limits.outputs, limits)
     check_names_alone("wrt", request.wrt, limits.wrt, limits)
+    check_names_alone("cotangents", request.cotangent_specs, limits.outputs, limits)
+    check_names_alone("tangents", request.tangent_specs, limits.wrt, limits)
     given = _inputs(request)
     try:
         program = compile_program(request.program, limits)
@@ -65,15 +70,26 @@ def dry_evaluation(request: pb.CheckProgramRequest, checker: Checker) -> evaluat
         PullbackError: a data type or shape is wrong, or the inputs are too big together.
     """
     evaluation = evaluation_pb2.Evaluation(
-        program=request.program, outputs=request.outputs, wrt=request.wrt, dry_run=True
+        program=request.program,
+        outputs=request.outputs,
+        wrt=request.wrt,
+        stacked=request.stacked,
+        dry_run=True,
     )
-    for name, spec in request.input_specs.items():
-        evaluation.inputs[name].dtype = spec.dtype
-        evaluation.inputs[name].shape.extend(spec.shape)
-    if request.value_only:
-        evaluation.value_only.SetInParent()
+    _hollow(evaluation.inputs, request.input_specs)
+    _hollow(evaluation.cotangents, request.cotangent_specs)
+    _hollow(evaluation.tangents, request.tangent_specs)
+    if kind := request.WhichOneof("derivative"):
+        # The fields have the same names and types in both messages.
+        getattr(evaluation, kind).CopyFrom(getattr(request, kind))
     checker.check_dry(evaluation)
     return evaluation
+
+
+def _hollow(tensors: Any, specs: Mapping[str, TensorSpec]) -> None:
+    for name, spec in specs.items():
+        tensors[name].dtype = spec.dtype
+        tensors[name].shape.extend(spec.shape)
 
 
 def add_estimates(response: pb.CheckProgramResponse, outcome: pb.EvaluateOutcome) -> None:

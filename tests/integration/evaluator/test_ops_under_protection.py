@@ -8,6 +8,7 @@ import pytest
 from tests.fuzz.samples import all_samples
 
 from pullback.contract.errors import PullbackError
+from pullback.contract.program.ops import OPS
 from pullback.contract.tensors import encode
 from pullback.engine import Engine, configure_torch
 from pullback.evaluator import Evaluator, Job, Template
@@ -15,7 +16,7 @@ from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1 import gradient_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.fuzz.samples import Sample
 
@@ -32,13 +33,32 @@ def evaluator() -> Iterator[Evaluator]:
 
 def test_every_operation_gives_behind_the_filter_what_it_gives_without(evaluator: Evaluator) -> None:
     """Each row's calls, in one process and in this one: the same bytes or the same refusal, and no trace left."""
+    assert _different(evaluator, ((sample.program, _evaluation(sample)) for sample in all_samples())) == []
+
+
+@pytest.mark.parametrize("mode", [pb.Jacobian.MODE_FORWARD, pb.Jacobian.MODE_REVERSE])
+def test_every_operation_is_differentiated_behind_the_filter_as_it_is_without(
+    evaluator: Evaluator, mode: pb.Jacobian.Mode
+) -> None:
+    """What torch loads when it first does so forward, or for many rows at a time, is loaded before."""
+    asked = (
+        (sample.program, _jacobian(sample, mode))
+        for sample in all_samples()
+        if OPS[sample.key].differentiable
+    )
+    assert _different(evaluator, asked) == []
+
+
+def _different(
+    evaluator: Evaluator, asked: Iterable[tuple[str, pb.Evaluation]]
+) -> list[tuple[str, bytes, bytes]]:
     configure_torch()
     engine = Engine()
     different = []
-    for sample in all_samples():
-        evaluation = _evaluation(sample)
-        job = Job(sample.key, evaluation.SerializeToString(), 0, 2**50)
-        (outcome,) = evaluator.evaluate([job], timeout=PATIENCE)
+    for name, evaluation in asked:
+        (outcome,) = evaluator.evaluate(
+            [Job(name, evaluation.SerializeToString(), 0, 2**50)], timeout=PATIENCE
+        )
         found = gradient_pb2.EvaluateOutcome.FromString(outcome.message)
         result = engine.evaluate_many([evaluation])[0]
         if isinstance(result, PullbackError):
@@ -47,9 +67,15 @@ def test_every_operation_gives_behind_the_filter_what_it_gives_without(evaluator
             found.result.ClearField("timings")
             given, expected = _bytes(found.result), _bytes(result)
         if given != expected:
-            different.append((sample.program, given[:120], expected[:120]))
-        assert evaluator.alive, sample
-    assert different == []
+            different.append((name, given[:120], expected[:120]))
+        assert evaluator.alive, name
+    return different
+
+
+def _jacobian(sample: Sample, mode: pb.Jacobian.Mode) -> pb.Evaluation:
+    evaluation = _evaluation(sample)
+    evaluation.jacobian.mode = mode
+    return evaluation
 
 
 def _evaluation(sample: Sample) -> pb.Evaluation:

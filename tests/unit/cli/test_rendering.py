@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pullback.cli.graphs import FORMATS
 from pullback.cli.rendering import as_json_text, as_text
 from pullback.client import Evaluated, evaluation, tensor
-from pullback.v1.evaluation_pb2 import GRADIENT_ABSENCE_NOT_TRACKED, Result
+from pullback.v1.evaluation_pb2 import GRADIENT_ABSENCE_NOT_TRACKED, DerivativeBlock, Result
 from pullback.v1.graph_pb2 import AutogradGraph, GraphEdge, GraphNode
 
 
@@ -60,3 +60,32 @@ def test_json_has_every_number_exactly(numbers: list[float]) -> None:
     names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
     document = json.loads(as_json_text(_evaluated(values={"y": tensor(numbers)})))
     assert document["values"]["y"] == [names.get(str(number), number) for number in numbers]
+
+
+def test_every_derivative_has_a_line_and_a_member() -> None:
+    """Named by what it belongs to; an evaluation without one has neither."""
+    found = _evaluated(
+        tangents={"y": tensor(1.0)},
+        products={"x": tensor(2.0)},
+        blocks=[
+            DerivativeBlock(output="y", wrt=["x"], tensor=tensor([3.0])),
+            DerivativeBlock(wrt=["x", "w"], tensor=tensor(float("nan"))),
+        ],
+        laplacian=tensor(4.0),
+    )
+    assert as_text(found).splitlines() == [
+        "tangent     y     float32[]   1.",
+        "product     x     float32[]   2.",
+        "derivative  y, x  float32[1]  [3.]",
+        "derivative  x, w  float32[]   nan",
+        "laplacian         float32[]   4.",
+    ]
+    document = json.loads(as_json_text(found))
+    assert document["tangents"] == {"y": 1}
+    assert document["products"] == {"x": 2}
+    assert document["blocks"] == [
+        {"output": "y", "wrt": ["x"], "derivative": [3]},
+        {"output": "", "wrt": ["x", "w"], "derivative": "NaN"},
+    ]
+    assert document["laplacian"] == 4
+    assert not {"tangents", "products", "blocks", "laplacian"} & json.loads(as_json_text(_evaluated())).keys()

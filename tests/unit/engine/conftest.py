@@ -88,6 +88,37 @@ class Lab:
             )
         )
 
+    def ask(
+        self,
+        kind: str,
+        program: str,
+        inputs: Mapping[str, ArrayLike | torch.Tensor] | None = None,
+        *,
+        outputs: Sequence[str] = (),
+        wrt: Sequence[str] = (),
+        cotangents: Mapping[str, ArrayLike | torch.Tensor] | None = None,
+        tangents: Mapping[str, ArrayLike | torch.Tensor] | None = None,
+        stacked: bool = False,
+        mode: int = 0,
+        order: int = 0,
+    ) -> evaluation_pb2.Evaluation:
+        """Builds an evaluation of a derivative, named by its field."""
+        evaluation = self.build(program, inputs, outputs=outputs, wrt=wrt, cotangents=cotangents)
+        getattr(evaluation, kind).SetInParent()
+        if kind == "jacobian":
+            evaluation.jacobian.mode = mode  # type: ignore[assignment] # any number travels
+        if kind == "nth_derivative":
+            evaluation.nth_derivative.order = order
+        evaluation.stacked = stacked
+        for name, value in (tangents or {}).items():
+            evaluation.tangents[name].CopyFrom(_message(value))
+        return evaluation
+
+    @staticmethod
+    def blocks(result: evaluation_pb2.Result) -> dict[tuple[str, ...], torch.Tensor]:
+        """Reads the blocks of a result: by output and input of a Jacobian, by row and column of a Hessian."""
+        return {(block.output, *block.wrt)[-2:]: read(block.tensor) for block in result.blocks}
+
     @staticmethod
     def value(result: evaluation_pb2.Result, name: str) -> torch.Tensor:
         """Reads an output of a result."""

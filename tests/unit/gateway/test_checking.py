@@ -146,3 +146,41 @@ def test_a_request_id_has_a_plain_form(request_id: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         check_request_id(request_id, required=True)
     assert caught.value.field == "request_id"
+
+
+def _asked(kind: str, **fields: object) -> Evaluation:
+    evaluation = Evaluation(program="y = x**2", inputs={"x": X}, **fields)  # type: ignore[arg-type]
+    getattr(evaluation, kind).SetInParent()
+    return evaluation
+
+
+def test_one_kind_of_derivative_does_not_vouch_for_another() -> None:
+    """Nor one order, one mode, or single seeds for stacks."""
+    checker = Checker(DEFAULT_LIMITS)
+    checker.check(_asked("jvp", tangents={"x": X}))
+    with pytest.raises(InvalidArgument, match="takes no tangents"):
+        checker.check(_asked("jacobian", tangents={"x": X}))
+    with pytest.raises(InvalidArgument, match="axis more"):
+        checker.check(_asked("jvp", tangents={"x": X}, stacked=True))
+    nth = _asked("nth_derivative")
+    nth.nth_derivative.order = 2
+    checker.check(nth)
+    nth.nth_derivative.order = 0
+    with pytest.raises(InvalidArgument, match="0 is not 1 or more"):
+        checker.check(nth)
+    jacobian = _asked("jacobian")
+    checker.check(jacobian)
+    jacobian.jacobian.mode = 9  # type: ignore[assignment] # any number travels
+    with pytest.raises(InvalidArgument, match="9 is not a known mode"):
+        checker.check(jacobian)
+
+
+def test_tangents_count_as_input_and_are_bounded_in_number() -> None:
+    """Their bytes beside those of the inputs; a name of each that can move."""
+    big = encode(np.zeros(2**22))
+    evaluation = Evaluation(program="y = x", inputs={"x": big}, tangents={"x": big})
+    evaluation.jvp.SetInParent()
+    with pytest.raises(LimitExceeded, match="inputs: 67,108,864 bytes"):
+        Checker(DEFAULT_LIMITS.model_copy(update={"input_bytes": 2**25})).check(evaluation)
+    with pytest.raises(LimitExceeded, match="tangents: 65 names"):
+        Checker(DEFAULT_LIMITS).check(_asked("jvp", tangents={f"t{n}": X for n in range(65)}))

@@ -99,13 +99,13 @@ def test_an_input_that_the_program_reads_can_be_an_output() -> None:
     assert check_names(compile_program("y = 2*x"), ["x"], ["x", "y"]) == ("x", "y")
 
 
-def test_a_gradient_is_for_an_input() -> None:
-    """A name that the program binds is no input, and an input that it does not read is one."""
-    program = compile_program("y = 2*x")
+def test_a_derivative_is_by_an_input_or_by_a_name_that_the_program_binds() -> None:
+    """An input that it does not read is one too."""
+    program = compile_program("h = x + 1\ny = 2*h")
 
-    assert check_names(program, ["x", "unused"], (), ["unused", "x"]) == ("y",)
-    with pytest.raises(InvalidArgument) as caught:
-        check_names(program, ["x"], (), ["x", "y"])
+    assert check_names(program, ["x", "unused"], (), ["unused", "x", "h"]) == ("y",)
+    with pytest.raises(InvalidArgument, match="neither an input nor a name that the program binds") as caught:
+        check_names(program, ["x"], (), ["x", "z"])
     assert caught.value.field == "wrt[1]"
 
 

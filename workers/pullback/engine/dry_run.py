@@ -10,20 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from pullback.contract.errors import InvalidArgument, ProgramError, PullbackError
 from pullback.contract.program.ir import Print
-from pullback.contract.tensors import BY_CODE
-from pullback.engine.differentiate import differentiate
-from pullback.engine.evaluate import check_result_bytes, output_values
-from pullback.engine.interpret import run
-from pullback.engine.meter import Meter
-from pullback.engine.request import read_request
-from pullback.engine.wire import ROWS, TORCH_DTYPES
+from pullback.engine.compute import computed
+from pullback.engine.wire import ROWS
 from pullback.v1 import evaluation_pb2, tensor_pb2
 
 if TYPE_CHECKING:
+    import torch
+
     from pullback.contract.limits import Limits
     from pullback.engine.interpret import Code
 
@@ -42,8 +37,7 @@ def dry_run(code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits) -
             `NOT_ESTIMATED`, where the elements of tensors decide.
     """
     try:
-        with torch.device("meta"):
-            return _dry_run(_silent(code), evaluation, limits)
+        return _dry_run(_silent(code), evaluation, limits)
     except (ProgramError, InvalidArgument) as error:
         cause = error.__cause__
         if isinstance(cause, (NotImplementedError, RuntimeError)) and "meta" in str(cause).lower():
@@ -59,30 +53,24 @@ def _silent(code: Code) -> Code:
 
 
 def _dry_run(code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits) -> evaluation_pb2.Result:
-    request = read_request(evaluation, code.program, limits)
-    inputs = {name: _hollow(tensor) for name, tensor in evaluation.inputs.items()}
-    for name in request.wrt:
-        inputs[name].requires_grad_()
-    meter = Meter(limits, inputs.values(), is_dry=True)
-    state = run(code, inputs, meter)
-    try:
-        outputs = output_values(code, request, state)
-        gradients = differentiate(code.program, request, state, outputs, meter)
-        check_result_bytes((*outputs.values(), *gradients.found.values()), limits)
-    finally:
-        state.close()
-    found = evaluation_pb2.Estimates(
-        absent_gradients=gradients.absent, live_bytes=meter.peak, work=meter.work, dispatched_ops=meter.calls
-    )
-    for name, value in outputs.items():
-        found.values[name].CopyFrom(_spec(value))
-    for name, gradient in gradients.found.items():
-        found.gradients[name].CopyFrom(_spec(gradient))
-    return evaluation_pb2.Result(estimates=found)
-
-
-def _hollow(tensor: tensor_pb2.Tensor) -> torch.Tensor:
-    return torch.empty(tuple(tensor.shape), dtype=TORCH_DTYPES[BY_CODE[tensor.dtype].name], device="meta")
+    with computed(code, evaluation, limits, "meta") as given:
+        meter, found = given.meter, given.found
+        estimates = evaluation_pb2.Estimates(
+            absent_gradients=found.absent, live_bytes=meter.peak, work=meter.work, dispatched_ops=meter.calls
+        )
+        for name, value in given.outputs.items():
+            estimates.values[name].CopyFrom(_spec(value))
+        for name, gradient in found.gradients.items():
+            estimates.gradients[name].CopyFrom(_spec(gradient))
+        for name, tangent in found.tangents.items():
+            estimates.tangents[name].CopyFrom(_spec(tangent))
+        for name, product in found.products.items():
+            estimates.products[name].CopyFrom(_spec(product))
+        for block in found.blocks:
+            estimates.blocks.add(output=block.output, wrt=block.wrt, spec=_spec(block.tensor))
+        if found.laplacian is not None:
+            estimates.laplacian.CopyFrom(_spec(found.laplacian))
+    return evaluation_pb2.Result(estimates=estimates)
 
 
 def _spec(value: torch.Tensor) -> tensor_pb2.TensorSpec:

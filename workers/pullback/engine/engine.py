@@ -210,6 +210,8 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
         evaluation.WhichOneof("derivative"),
         evaluation.return_graph,
         len(evaluation.cotangents),
+        len(evaluation.tangents),
+        evaluation.stacked,
         *kinds,
     )
     return key, tuple(numbers)

@@ -165,7 +165,10 @@ def run(code: Code, inputs: Mapping[str, torch.Tensor], meter: Meter, draws: Dra
     for name, slot in code.program.inputs.items():
         state.slots[slot] = inputs[name]
     with torch.enable_grad():  # leaves tracking as it found it, whatever the program sets
-        play(code, state, meter)
+        try:
+            play(code, state, meter)
+        finally:
+            torch._C._set_fwd_grad_enabled(True)  # noqa: SLF001 - likewise
     return state
 
 
@@ -208,6 +211,8 @@ class _Machine:
                 self._bind(instruction)
             case SetTracking():
                 torch.set_grad_enabled(instruction.enabled)
+                # What is constant to a derivative in reverse is to one forward; torch has two switches for that.
+                torch._C._set_fwd_grad_enabled(instruction.enabled)  # noqa: SLF001 - it has no public name
             case _:
                 assert_never(instruction)
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pullback.engine.price import Price
     from pullback.engine.reverse import Reverse
 
+# Most bytes that backward passes made together may take, so that what is gained by making them so stays in proportion.
+STACK_BYTES = 64 * 2**20
+
 # How what is counted is called.
 WORK = "multiplications and element visits"
 BYTES = "bytes, with what autograd keeps"
@@ -49,6 +52,9 @@ class Meter:
         limits: what it may take.
         inputs: the tensors that it begins with.
         is_dry: whether it is a dry run, on tensors without elements.
+        memory_scale: how many tensors each stands for: one, and its tangents in forward mode.
+        work_scale: how many calls each stands for.
+        spent: the counters of what went before, which count here too.
 
     Attributes:
         limits: what it may take.
@@ -58,12 +64,22 @@ class Meter:
         peak: the most bytes held at once so far, as far as they were counted.
     """
 
-    def __init__(self, limits: Limits, inputs: Iterable[torch.Tensor] = (), *, is_dry: bool = False) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        inputs: Iterable[torch.Tensor] = (),
+        *,
+        is_dry: bool = False,
+        memory_scale: int = 1,
+        work_scale: int = 1,
+        spent: Meter | None = None,
+    ) -> None:
         self.limits = limits
         self.is_dry = is_dry
-        self.calls = 0
-        self.work = 0
-        self.peak = 0
+        self.calls: int = 0 if spent is None else spent.calls
+        self.work: int = 0 if spent is None else spent.work
+        self._memory_scale = memory_scale
+        self._work_scale = work_scale
         self._held = Held()
         self._tracked_calls = 0
         self._tracked_work = 0
@@ -72,7 +88,7 @@ class Meter:
         self._sequence = 0
         for tensor in inputs:
             self._held.add(tensor)
-        self.peak = self._held.bound()
+        self.peak: int = max(memory_scale * self._held.bound(), 0 if spent is None else spent.peak)
 
     def begin(self, price: Price) -> None:
         """Counts a call, before it is made.
@@ -84,10 +100,10 @@ class Meter:
         self.calls += 1
         if self.calls > limits.dispatched_ops:
             raise TooBig("calls of torch", self.calls, limits.dispatched_ops, "dispatched_ops")
-        self.work += price.work
+        self.work += self._work_scale * price.work
         if self.work > limits.work:
             raise TooBig(WORK, self.work, limits.work, "work")
-        held = self._held.bound() + price.made + price.workspace
+        held = self._memory_scale * (self._held.bound() + price.made + price.workspace)
         if held > limits.live_bytes:
             self._refuse_if_above(price.made + price.workspace)
         elif held > self.peak:
@@ -154,6 +170,7 @@ class Meter:
         *,
         create_graph: bool,
         closely: bool = False,
+        times: int = 1,
     ) -> Reverse | None:
         """Counts a backward pass, before it is made.
 
@@ -162,6 +179,7 @@ class Meter:
             inputs: with respect to what; None for all leaves.
             create_graph: whether it can be differentiated again.
             closely: whether to look at it even where it is far below the limits.
+            times: how many times it is made, one after the other.
 
         Returns:
             What it will take; None where that is far below the limits.
@@ -169,8 +187,41 @@ class Meter:
         Raises:
             TooBig: it would be beyond a limit.
         """
-        if not (closely or self.is_dry or create_graph or self._nested) and self._is_far_below():
+        looks = closely or self.is_dry or create_graph or self._nested or times > 1
+        if not looks and self._is_far_below():
             return None
+        reverse = self._priced(outputs, inputs)
+        reverse.nodes *= times
+        reverse.work *= times
+        self._count_backward(reverse, create_graph=create_graph)
+        return reverse
+
+    def begin_stack(self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor], count: int) -> int:
+        """Counts many backward passes over one graph, before they are made.
+
+        Args:
+            outputs: what is differentiated.
+            inputs: with respect to what.
+            count: how many passes there are.
+
+        Returns:
+            How many of them go together.
+
+        Raises:
+            TooBig: they would be beyond a limit.
+        """
+        reverse = self._priced(outputs, inputs)
+        # The gradients of all passes stay.
+        kept = count * sum(each.nbytes for each in inputs)
+        room = min(STACK_BYTES, self.limits.live_bytes - self._held.bytes() - kept)
+        together = min(count, max(1, room // max(1, reverse.peak)))
+        reverse.nodes *= -(-count // together)
+        reverse.work *= count
+        reverse.peak = reverse.peak * together + kept
+        self._count_backward(reverse, create_graph=False)
+        return together
+
+    def _priced(self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor] | None) -> Reverse:
         most = max(0, self.limits.dispatched_ops - self.calls)
         roots = [(node, each.output_nr) for each in outputs if (node := each.grad_fn) is not None]
         targets = None
@@ -178,9 +229,7 @@ class Meter:
             targets = [
                 torch.autograd.graph.get_gradient_edge(each).node for each in inputs if each.requires_grad
             ]
-        reverse = price_backward(roots, targets, most)
-        self._count_backward(reverse, create_graph=create_graph)
-        return reverse
+        return price_backward(roots, targets, most)
 
     def _is_far_below(self) -> bool:
         """Bounds a pass over all that was tracked so far; counts it where the bound is far below the limits."""
@@ -230,7 +279,7 @@ class Meter:
                     set_mark(gradient.grad_fn, mark)
 
     def _refuse_if_above(self, size: int, call: Call | None = None) -> None:
-        held = self._held.bytes() + size
+        held = self._memory_scale * (self._held.bytes() + size)
         self.peak = max(self.peak, held)
         if held > self.limits.live_bytes:
             raise TooBig(BYTES, held, self.limits.live_bytes, "live_bytes", call)

@@ -128,8 +128,10 @@ def plan_rows(
 def _may_run_in_rows(code: Code, request: Request) -> bool:
     program = code.program
     return (
-        not request.wants_graph
+        request.kind in {"gradient", "value_only"}
+        and not request.wants_graph
         and not request.cotangents
+        and request.wrt == request.tracked  # and nothing that the program binds
         and bool(program.inputs)
         and bool(request.outputs)
         and ROW_OPS.issuperset(program.ops)

@@ -23,7 +23,7 @@ def check_names(
         program: the compiled program.
         inputs: names of the inputs that are sent.
         outputs: names whose values are asked for; none means the value that the program makes last.
-        wrt: names of the inputs to differentiate with respect to.
+        wrt: names to differentiate with respect to: inputs, and what the program binds.
 
     Returns:
         The names whose values are returned. Empty only where the program makes no value, and prints or runs
@@ -31,8 +31,8 @@ def check_names(
 
     Raises:
         ProgramError: the program reads a name that is no input.
-        InvalidArgument: an output that the program does not bind, a gradient for what is no input, or either
-            twice; a program that makes no value.
+        InvalidArgument: an output that the program does not bind, a gradient for what is neither bound nor an input,
+            or either twice; a program that makes no value.
     """
     for name, place in program.input_places.items():
         if name not in inputs:
@@ -40,7 +40,9 @@ def check_names(
             advice = f", and no module here: {ABSENT[name]}" if name in ABSENT else ""
             raise fault(program.source, place, f"unknown name {shown(name)}{advice}", suggestion)
     _check_each("outputs", outputs, program.names, "is not bound when the program ends")
-    _check_each("wrt", wrt, inputs, "is not an input")
+    _check_each(
+        "wrt", wrt, {*inputs, *program.names}, "is neither an input nor a name that the program binds"
+    )
     if outputs:
         return tuple(outputs)
     if program.result is not None:

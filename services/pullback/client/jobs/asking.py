@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from pullback.client.building import Device, Names, Values
+    from pullback.client.derivatives import Derivative
 
 #: What can be submitted: what `job` makes, or an evaluation that needs nothing else.
 Submittable = pb.CreateJobRequest | Evaluation
@@ -79,7 +80,10 @@ class EvaluationOptions(TypedDict, total=False):
 
     outputs: Names
     wrt: Names
+    derivative: Derivative
     cotangents: Values | None
+    tangents: Values | None
+    stacked: bool
     value_only: bool
     return_graph: bool
     device: Device

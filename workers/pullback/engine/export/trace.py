@@ -22,10 +22,10 @@ from pullback.contract.errors import PullbackError
 from pullback.contract.program.diagnose import fault
 from pullback.contract.program.ir import Print, SetTracking
 from pullback.engine.calls import ReadyCall
-from pullback.engine.evaluate import output_values
 from pullback.engine.faults import TORCH_ERRORS, Refused, TooBig, plain
 from pullback.engine.interpret import ReadyChoose, play
 from pullback.engine.meter import Meter
+from pullback.engine.outputs import output_values
 from pullback.engine.printing import Printer
 from pullback.engine.reverse_calls import BACKWARD
 from pullback.engine.run import Run

@@ -1,0 +1,121 @@
+"""One evaluation computed, from its message to the tensors of its result."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from pullback.engine.derivatives import Found, differentiate, made_leaves
+from pullback.engine.derivatives.forward_mode import can_push, moved_outputs, push, read_tangents
+from pullback.engine.graph import read_graph
+from pullback.engine.meter import Meter
+from pullback.engine.outputs import check_result_bytes, output_values
+from pullback.engine.request import read_request
+from pullback.engine.stage import Stage, read_or_hollow
+from pullback.engine.wire import byte_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pullback.contract.limits import Limits
+    from pullback.engine.interpret import Code
+    from pullback.engine.run import Run
+    from pullback.v1 import evaluation_pb2, graph_pb2
+
+
+@dataclass
+class Computed:
+    """What an evaluation gave.
+
+    Attributes:
+        outputs: the values, by name.
+        found: the derivatives.
+        printed: what the program printed.
+        graph: the graph behind the outputs, where it was asked for.
+        meter: what it took.
+    """
+
+    outputs: dict[str, torch.Tensor]
+    found: Found
+    printed: str
+    graph: graph_pb2.AutogradGraph | None
+    meter: Meter
+
+
+@contextmanager
+def computed(
+    code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits, device: str
+) -> Iterator[Computed]:
+    """Computes an evaluation; what it holds is let go behind the context.
+
+    Args:
+        code: its program.
+        evaluation: what to compute.
+        limits: its bounds.
+        device: the torch device to run on; "meta" for shapes and data types alone.
+
+    Raises:
+        PullbackError: it is refused, or failed.
+        BackwardFailed: a backward pass failed at a node.
+    """
+    request = read_request(evaluation, code.program, limits)
+    inputs = {name: read_or_hollow(tensor, device) for name, tensor in evaluation.inputs.items()}
+    stage = Stage(code, request, inputs, limits, evaluation.seed, device)
+    # What the program makes is made where its inputs are. torch pays for this context at every call.
+    with nullcontext() if device == "cpu" else torch.device(device):
+        result = None
+        if request.kind == "jvp" and not request.wants_graph and can_push(stage):
+            result = _forward(stage)
+        yield from (_reverse(stage) if result is None else result)
+
+
+def _forward(stage: Stage) -> Iterator[Computed] | None:
+    begun = Meter(stage.limits, is_dry=stage.device == "meta")
+    found = push(stage, read_tangents(stage), begun)
+    if found is None:
+        return None
+    pushed, meter = found
+    moved = moved_outputs(pushed.outputs, pushed.tangents, stage.request.stack)
+    return _held(stage, pushed.state, Computed(pushed.outputs, moved, "", None, meter))
+
+
+def _reverse(stage: Stage) -> Iterator[Computed]:
+    for name in stage.request.tracked:
+        stage.inputs[name].requires_grad_()
+    meter = Meter(stage.limits, stage.inputs.values(), is_dry=stage.device == "meta")
+    try:
+        state = stage.run(stage.inputs, meter)
+        try:
+            outputs = output_values(stage.code, stage.request, state)
+            graph = None
+            if stage.request.wants_graph and not meter.is_dry:
+                # Before our passes, which let go of what nodes saved.
+                graph = read_graph(outputs, _leaf_names(state), stage.limits)
+            found = differentiate(stage, state, outputs, meter)
+            yield from _checked(stage, Computed(outputs, found, state.printer.text(), graph, meter))
+        finally:
+            state.close()
+    finally:
+        meter.close()
+
+
+def _held(stage: Stage, state: Run, result: Computed) -> Iterator[Computed]:
+    try:
+        yield from _checked(stage, result)
+    finally:
+        state.close()
+        result.meter.close()
+
+
+def _checked(stage: Stage, result: Computed) -> Iterator[Computed]:
+    tensors = (*result.outputs.values(), *result.found.tensors())
+    check_result_bytes(sum(map(byte_count, tensors)), stage.limits)
+    yield result
+
+
+def _leaf_names(state: Run) -> dict[int, str]:
+    names = {id(tensor): name for name, tensor in made_leaves(state).items()}
+    return names | {id(tensor): name for name, tensor in state.inputs.items()}
