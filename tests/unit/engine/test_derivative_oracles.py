@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import math
-import warnings
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from tests.unit.engine.twenty_functions import ALL, SCALARS, Function
+from tests.oracles.twenty_functions import ALL, COUNT, SCALARS, Function, cotangents, directions
 
 from pullback.engine.wire import read
 from pullback.v1 import evaluation_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from tests.unit.engine.conftest import Lab
 
-with warnings.catch_warnings(action="ignore"):
-    import jax
-    import jax.numpy as jnp
-
-jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
-
 MODES = [pb.Jacobian.MODE_UNSPECIFIED, pb.Jacobian.MODE_FORWARD, pb.Jacobian.MODE_REVERSE]
+
+#: By function, kind, and what it belongs to.
+Oracle = dict[str, "NDArray[Any]"]
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
+    """What jax gives, from a process of its own."""
+    path = tmp_path_factory.mktemp("jax") / "derivatives.npz"
+    subprocess.run([sys.executable, "-m", "tests.oracles.jax_derivatives", str(path)], check=True)
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 def _ids(function: Function) -> str:
@@ -38,17 +43,6 @@ def _close(found: torch.Tensor, expected: object) -> None:
     np.testing.assert_allclose(found.numpy(), np.asarray(expected), rtol=1e-9, atol=1e-9)
 
 
-def _jax(function: Function) -> tuple[Callable[..., Any], list[Any], list[str]]:
-    """Gives the function for jax, with its inputs in order and their names."""
-    names = list(function.shapes)
-    return lambda *args: function.jax(jnp, *args), [jnp.asarray(function.inputs[n]) for n in names], names
-
-
-def _directions(function: Function, count: int) -> dict[str, NDArray[np.float64]]:
-    draws = np.random.default_rng(7)
-    return {name: draws.normal(size=(count, *shape)) for name, shape in function.shapes.items()}
-
-
 def test_there_are_twenty_functions() -> None:
     """Each under a name of its own."""
     assert len({function.name for function in ALL}) == 20
@@ -56,119 +50,98 @@ def test_there_are_twenty_functions() -> None:
 
 @pytest.mark.parametrize("mode", MODES, ids=pb.Jacobian.Mode.Name)
 @pytest.mark.parametrize("function", ALL, ids=_ids)
-def test_a_jacobian_is_that_of_jax(lab: Lab, function: Function, mode: int) -> None:
+def test_a_jacobian_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function, mode: int) -> None:
     """By each input, forward and in reverse."""
-    call, args, names = _jax(function)
+    names = list(function.shapes)
     found = lab.engine.evaluate(lab.ask("jacobian", function.program, function.inputs, wrt=names, mode=mode))
-    expected = jax.jacrev(call, argnums=tuple(range(len(args))))(*args)
     blocks = lab.blocks(found)
 
     assert list(blocks) == [("y", name) for name in names]
-    for name, block in zip(names, expected, strict=True):
-        _close(blocks["y", name], block)
-    _close(lab.value(found, "y"), call(*args))
+    for name in names:
+        _close(blocks["y", name], oracle[f"{function.name}|jacobian|{name}"])
+    _close(lab.value(found, "y"), oracle[f"{function.name}|value"])
 
 
 @pytest.mark.parametrize("function", ALL, ids=_ids)
-def test_a_jacobian_vector_product_is_that_of_jax(lab: Lab, function: Function) -> None:
+def test_a_jacobian_vector_product_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function) -> None:
     """Along one direction, and along a stack of three."""
-    call, args, names = _jax(function)
-    directions = _directions(function, 3)
+    along = directions(function)
     stack = lab.engine.evaluate(
-        lab.ask("jvp", function.program, function.inputs, tangents=directions, stacked=True)
+        lab.ask("jvp", function.program, function.inputs, tangents=along, stacked=True)
     )
-    for row in range(3):
-        tangents = {name: np.asarray(each[row]) for name, each in directions.items()}
-        value, expected = jax.jvp(call, tuple(args), tuple(jnp.asarray(tangents[name]) for name in names))
+    for row in range(COUNT):
+        tangents = {name: np.asarray(each[row]) for name, each in along.items()}
         lone = lab.engine.evaluate(lab.ask("jvp", function.program, function.inputs, tangents=tangents))
 
-        _close(read(lone.tangents["y"]), expected)
-        _close(lab.value(lone, "y"), value)
-        _close(read(stack.tangents["y"])[row], expected)
+        _close(read(lone.tangents["y"]), oracle[f"{function.name}|jvp|{row}"])
+        _close(read(stack.tangents["y"])[row], oracle[f"{function.name}|jvp|{row}"])
+    _close(lab.value(lone, "y"), oracle[f"{function.name}|value"])
     assert stack.values["y"] == lone.values["y"]
 
 
 @pytest.mark.parametrize("function", ALL, ids=_ids)
-def test_a_vector_jacobian_product_is_that_of_jax(lab: Lab, function: Function) -> None:
+def test_a_vector_jacobian_product_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function) -> None:
     """For one cotangent, and for a stack of three."""
-    call, args, names = _jax(function)
-    value, pull = jax.vjp(call, *args)
-    seeds = np.random.default_rng(3).normal(size=(3, *value.shape))
+    seeds = cotangents(oracle[f"{function.name}|value"].shape)
     stack = lab.engine.evaluate(
         lab.ask("gradient", function.program, function.inputs, cotangents={"y": seeds}, stacked=True)
     )
-    for row in range(3):
+    for row in range(COUNT):
         lone = lab.run(function.program, function.inputs, cotangents={"y": np.asarray(seeds[row])})
-        for name, expected in zip(names, pull(jnp.asarray(seeds[row])), strict=True):
+        for name in function.shapes:
+            expected = oracle[f"{function.name}|vjp|{name}|{row}"]
             _close(lab.gradient(lone, name), expected)
             _close(lab.gradient(stack, name)[row], expected)
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=_ids)
-def test_a_hessian_is_that_of_jax(lab: Lab, function: Function) -> None:
+def test_a_hessian_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function) -> None:
     """In blocks, with the gradient."""
-    call, args, names = _jax(function)
-    numbers = tuple(range(len(args)))
+    names = list(function.shapes)
     found = lab.engine.evaluate(lab.ask("hessian", function.program, function.inputs, wrt=names))
-    expected = jax.hessian(call, argnums=numbers)(*args)
     blocks = lab.blocks(found)
 
     assert list(blocks) == [(row, column) for row in names for column in names]
-    for row, blocks_of_row in zip(names, expected, strict=True):
-        for column, block in zip(names, blocks_of_row, strict=True):
-            _close(blocks[row, column], block)
-    for name, gradient in zip(names, jax.grad(call, argnums=numbers)(*args), strict=True):
-        _close(lab.gradient(found, name), gradient)
+    for (row, column), block in blocks.items():
+        _close(block, oracle[f"{function.name}|hessian|{row}|{column}"])
+    for name in names:
+        _close(lab.gradient(found, name), oracle[f"{function.name}|gradient|{name}"])
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=_ids)
-def test_a_hessian_vector_product_is_that_of_jax(lab: Lab, function: Function) -> None:
+def test_a_hessian_vector_product_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function) -> None:
     """Along one direction, and along a stack of three."""
-    call, args, names = _jax(function)
-    directions = _directions(function, 3)
-    numbers = tuple(range(len(args)))
+    along, kind = directions(function), "hessian_vector_product"
     stack = lab.engine.evaluate(
-        lab.ask(
-            "hessian_vector_product", function.program, function.inputs, tangents=directions, stacked=True
-        )
+        lab.ask(kind, function.program, function.inputs, tangents=along, stacked=True)
     )
-    for row in range(3):
-        tangents = {name: np.asarray(each[row]) for name, each in directions.items()}
-        lone = lab.engine.evaluate(
-            lab.ask("hessian_vector_product", function.program, function.inputs, tangents=tangents)
-        )
-        along = tuple(jnp.asarray(tangents[name]) for name in names)
-        _, expected = jax.jvp(jax.grad(call, argnums=numbers), tuple(args), along)
-        for name, product in zip(names, expected, strict=True):
-            _close(read(lone.products[name]), product)
-            _close(read(stack.products[name])[row], product)
+    for row in range(COUNT):
+        tangents = {name: np.asarray(each[row]) for name, each in along.items()}
+        lone = lab.engine.evaluate(lab.ask(kind, function.program, function.inputs, tangents=tangents))
+        for name in function.shapes:
+            expected = oracle[f"{function.name}|product|{name}|{row}"]
+            _close(read(lone.products[name]), expected)
+            _close(read(stack.products[name])[row], expected)
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=_ids)
-def test_a_laplacian_is_the_trace_of_the_hessian_of_jax(lab: Lab, function: Function) -> None:
+def test_a_laplacian_is_the_trace_of_the_hessian_of_jax(lab: Lab, oracle: Oracle, function: Function) -> None:
     """Over all inputs."""
-    call, args, _ = _jax(function)
-    numbers = tuple(range(len(args)))
-    blocks = jax.hessian(call, argnums=numbers)(*args)
-    expected = sum(np.trace(np.asarray(blocks[i][i]).reshape(args[i].size, args[i].size)) for i in numbers)
     found = lab.engine.evaluate(lab.ask("laplacian", function.program, function.inputs))
 
-    _close(read(found.laplacian), expected)
+    _close(read(found.laplacian), oracle[f"{function.name}|laplacian"])
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("function", SCALARS[:4], ids=_ids)
-def test_an_nth_derivative_is_that_of_jax(lab: Lab, function: Function, order: int) -> None:
+def test_an_nth_derivative_is_that_of_jax(lab: Lab, oracle: Oracle, function: Function, order: int) -> None:
     """By each of the scalars, the others held still."""
-    call, args, names = _jax(function)
+    names = list(function.shapes)
     found = lab.engine.evaluate(
         lab.ask("nth_derivative", function.program, function.inputs, wrt=names, order=order)
     )
-    for number, name in enumerate(names):
-        derivative = call
-        for _ in range(order):
-            derivative = jax.grad(derivative, argnums=number)
-        _close(lab.blocks(found)["y", name], derivative(*args))
+    for name in names:
+        _close(lab.blocks(found)["y", name], oracle[f"{function.name}|nth|{name}|{order}"])
 
 
 @pytest.mark.parametrize("function", ALL, ids=_ids)

@@ -133,3 +133,17 @@ ARRAYS = (
 )
 
 ALL = SCALARS + ARRAYS
+
+#: How many directions and cotangents each function is tried with.
+COUNT = 3
+
+
+def directions(function: Function) -> dict[str, NDArray[np.float64]]:
+    """Gives directions in which the inputs move, stacked, by name."""
+    draws = np.random.default_rng(7)
+    return {name: draws.normal(size=(COUNT, *shape)) for name, shape in function.shapes.items()}
+
+
+def cotangents(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Gives cotangents of a value, stacked."""
+    return np.random.default_rng(3).normal(size=(COUNT, *shape))
