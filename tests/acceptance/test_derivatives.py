@@ -102,3 +102,23 @@ def test_a_check_says_what_a_derivative_would_give_and_take(system: System) -> N
     assert hessian.blocks == {("x", "x"): Spec("float64", (100, 100))}
     assert hessian.work > gradient.work
     assert moved.tangents == {"y": Spec("float64", (7, 3))}
+
+
+def test_a_sweep_gives_what_its_rows_give(system: System) -> None:
+    """Many points in one evaluation, with the bytes of evaluations of their own."""
+    points = np.arange(-2, 2, 0.04)
+    with Client(system.address) as client:
+        swept = client.evaluate("y = 2*x**4 + x**3", x=points, batched_inputs="x")
+        rows = dict(
+            client.evaluate_many(evaluation("y = 2*x**4 + x**3", x=float(x)) for x in points.astype("f4"))
+        )
+        narrow = client.evaluate("y = 2*x**4 + x**3", x=points.astype("f4"), batched_inputs="x")
+        with pytest.raises(InvalidArgument, match="is no input"):
+            client.evaluate("y = x", x=points, batched_inputs="w")
+        checked = client.check("y = x**2", inputs={"x": Spec("float32", (9,))}, batched_inputs="x").estimates
+
+    np.testing.assert_allclose(swept.gradients["x"], 8 * points**3 + 3 * points**2, rtol=1e-9)
+    alone = [row.gradient for _, row in sorted(rows.items()) if isinstance(row, Evaluated)]
+    assert narrow.gradients["x"].tolist() == [float(each) for each in alone]
+    assert checked is not None
+    assert checked.gradients == {"x": Spec("float32", (9,))}

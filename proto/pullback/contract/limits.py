@@ -31,6 +31,7 @@ class Limits(BaseModel):
     outputs: PositiveInt = Field(64, description="outputs of one evaluation")
     wrt: PositiveInt = Field(64, description="gradients asked for in one evaluation")
     seeds: PositiveInt = Field(4_096, description="seeds in one stack of cotangents or tangents")
+    rows: PositiveInt = Field(2**20, description="rows of batched inputs")
     rank: PositiveInt = Field(16, description="dimensions of a tensor")
     dim: PositiveInt = Field(
         2**31 - 1, description="size of one dimension, and product of those that are not 0"

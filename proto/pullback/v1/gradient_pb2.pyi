@@ -46,7 +46,7 @@ class EvaluateOutcome(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., result: _Optional[_Union[_evaluation_pb2.Result, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class CheckProgramRequest(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "input_specs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangent_specs", "tangent_specs", "stacked")
+    __slots__ = ("program", "inputs", "outputs", "input_specs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangent_specs", "tangent_specs", "batched_inputs", "stacked")
     class InputSpecsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class CheckProgramRequest(_message.Message):
     LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
     COTANGENT_SPECS_FIELD_NUMBER: _ClassVar[int]
     TANGENT_SPECS_FIELD_NUMBER: _ClassVar[int]
+    BATCHED_INPUTS_FIELD_NUMBER: _ClassVar[int]
     STACKED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.RepeatedScalarFieldContainer[str]
@@ -99,8 +100,9 @@ class CheckProgramRequest(_message.Message):
     laplacian: _evaluation_pb2.Laplacian
     cotangent_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
     tangent_specs: _containers.MessageMap[str, _tensor_pb2.TensorSpec]
+    batched_inputs: _containers.RepeatedScalarFieldContainer[str]
     stacked: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., input_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[_evaluation_pb2.Gradient, _Mapping]] = ..., value_only: _Optional[_Union[_evaluation_pb2.ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[_evaluation_pb2.Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[_evaluation_pb2.Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[_evaluation_pb2.Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[_evaluation_pb2.HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[_evaluation_pb2.NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[_evaluation_pb2.Laplacian, _Mapping]] = ..., cotangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., tangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., stacked: _Optional[bool] = ...) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., input_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[_evaluation_pb2.Gradient, _Mapping]] = ..., value_only: _Optional[_Union[_evaluation_pb2.ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[_evaluation_pb2.Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[_evaluation_pb2.Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[_evaluation_pb2.Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[_evaluation_pb2.HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[_evaluation_pb2.NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[_evaluation_pb2.Laplacian, _Mapping]] = ..., cotangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., tangent_specs: _Optional[_Mapping[str, _tensor_pb2.TensorSpec]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class CheckProgramResponse(_message.Message):
     __slots__ = ("diagnostics", "inputs", "outputs", "ops", "calls_backward", "statement_count", "estimates", "not_estimated")

@@ -8,6 +8,7 @@ import typer
 
 from pullback.cli.address import DEFAULT_ADDRESS, Address
 from pullback.cli.derivatives import (
+    Batched,
     Derivative,
     JacobianMode,
     Order,
@@ -111,6 +112,7 @@ def _eval(
     cotangent: Cotangents = None,
     tangent: Tangents = None,
     stacked: Stacked = False,
+    batched: Batched = None,
     value_only: Annotated[bool, typer.Option("--value-only", help="Compute no derivative.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
     device: Device = "auto",
@@ -133,6 +135,7 @@ def _eval(
             cotangents=cotangent or [],
             tangents=tangent or [],
             stacked=stacked,
+            batched_inputs=batched or [],
             value_only=value_only,
             return_graph=graph,
             device=device,
@@ -171,6 +174,7 @@ def _check(
         typer.Option("--tangent", help="A direction, or x:float32[2] without a value.", metavar="NAME=VALUE"),
     ] = None,
     stacked: Stacked = False,
+    batched: Batched = None,
     value_only: Annotated[bool, typer.Option("--value-only", help="No derivative.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
@@ -188,6 +192,7 @@ def _check(
             cotangents=cotangent or [],
             tangents=tangent or [],
             stacked=stacked,
+            batched_inputs=batched or [],
             value_only=value_only,
         )
         text, accepted = check(asked, address)

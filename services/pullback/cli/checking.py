@@ -26,6 +26,7 @@ class Check:
     cotangents: list[str]
     tangents: list[str]
     stacked: bool
+    batched_inputs: list[str]
     value_only: bool
 
 
@@ -44,6 +45,7 @@ def check(asked: Check, address: str) -> tuple[str, bool]:
             cotangents=read_specs(asked.cotangents),
             tangents=read_specs(asked.tangents),
             stacked=asked.stacked,
+            batched_inputs=read_names(asked.batched_inputs),
             value_only=asked.value_only,
         )
     place = program[1:] if program.startswith("@") else "program"

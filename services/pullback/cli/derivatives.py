@@ -30,6 +30,14 @@ Stacked = Annotated[
     bool,
     typer.Option("--stacked", help="Each cotangent or tangent is a stack of them, along an axis in front."),
 ]
+Batched = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--batched",
+        help="Inputs with an axis of rows in front: x,w. Every row is evaluated.",
+        metavar="NAMES",
+    ),
+]
 
 
 def read_derivative(kind: Kind, mode: Mode, order: int | None) -> "ClientDerivative":

@@ -27,6 +27,7 @@ class Request:
     cotangents: list[str] = field(default_factory=list)
     tangents: list[str] = field(default_factory=list)
     stacked: bool = False
+    batched_inputs: list[str] = field(default_factory=list)
     value_only: bool = False
     return_graph: bool = False
     device: Device = "auto"
@@ -55,6 +56,7 @@ def evaluate(request: Request, address: str) -> Evaluated:
             cotangents=cotangents,
             tangents=tangents,
             stacked=request.stacked,
+            batched_inputs=read_names(request.batched_inputs),
             value_only=request.value_only,
             return_graph=request.return_graph,
             device=request.device,

@@ -94,6 +94,7 @@ class Client:
         cotangents: Values | None = None,
         tangents: Values | None = None,
         stacked: bool = False,
+        batched_inputs: Names = (),
         value_only: bool = False,
         return_graph: bool = False,
         device: Device = "auto",
@@ -116,6 +117,7 @@ class Client:
             cotangents: the seeds of the reverse pass, by output name.
             tangents: the directions of ``jvp`` and ``hessian_vector_product``, by input name.
             stacked: True where each seed is a stack of them, along an axis in front.
+            batched_inputs: the inputs with an axis of rows in front; every row is evaluated, and what comes is stacked.
             value_only: True for no derivative.
             return_graph: True for the autograd graph too.
             device: the class of device to run on.
@@ -130,21 +132,11 @@ class Client:
         """
         request = EvaluateRequest(request_id=request_id or new_request_id())
         write_evaluation(
-            request.evaluation,
-            program,
-            merged(inputs, named_inputs),
-            outputs=outputs,
-            wrt=wrt,
-            derivative=derivative,
-            cotangents=cotangents,
-            tangents=tangents,
-            stacked=stacked,
-            value_only=value_only,
-            return_graph=return_graph,
-            device=device,
-            timeout=timeout,
-            seed=seed,
-        )
+            request.evaluation, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
+            derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
+            batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph, device=device,
+            timeout=timeout, seed=seed,
+        )  # fmt: skip
         response = self._caller.call(self._stub.Evaluate, request, timeout)
         return Evaluated(response.result, request.evaluation)
 
@@ -201,6 +193,7 @@ class Client:
         cotangents: Values | None = None,
         tangents: Values | None = None,
         stacked: bool = False,
+        batched_inputs: Names = (),
         value_only: bool = False,
         timeout: float | None = None,
     ) -> Checked:
@@ -218,6 +211,7 @@ class Client:
             cotangents: the seeds, or their `Spec`, by output name.
             tangents: the directions, or their `Spec`, by input name.
             stacked: True where each seed is a stack of them.
+            batched_inputs: the inputs with an axis of rows in front.
             value_only: True for no derivative.
             timeout: the longest that the call may take, in seconds; None for no limit.
 
@@ -235,6 +229,7 @@ class Client:
             cotangents=cotangents,
             tangents=tangents,
             stacked=stacked,
+            batched_inputs=batched_inputs,
             value_only=value_only,
         )
         return read_check(self._caller.call(self._stub.CheckProgram, request, timeout))

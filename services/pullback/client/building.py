@@ -41,6 +41,7 @@ def evaluation(
     cotangents: Values | None = None,
     tangents: Values | None = None,
     stacked: bool = False,
+    batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
     device: Device = "auto",
@@ -64,6 +65,8 @@ def evaluation(
         cotangents: the seeds of the reverse pass, by output name, each of its output's shape and data type.
         tangents: the directions of ``jvp`` and ``hessian_vector_product``, by input name, each of its shape and type.
         stacked: True where each seed, cotangent or tangent, is a stack of them, along an axis in front.
+        batched_inputs: the inputs with an axis of rows in front; every row is evaluated as it would be alone, and what
+            comes is stacked. Cotangents have the axis too, and so have tangents of these inputs.
         value_only: True for no derivative.
         return_graph: True for the autograd graph too.
         device: the class of device to run on.
@@ -77,21 +80,11 @@ def evaluation(
     """
     message = pb.Evaluation()
     write_evaluation(
-        message,
-        program,
-        merged(inputs, named_inputs),
-        outputs=outputs,
-        wrt=wrt,
-        derivative=derivative,
-        cotangents=cotangents,
-        tangents=tangents,
-        stacked=stacked,
-        value_only=value_only,
-        return_graph=return_graph,
-        device=device,
-        timeout=timeout,
-        seed=seed,
-    )
+        message, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
+        derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
+        batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph, device=device,
+        timeout=timeout, seed=seed,
+    )  # fmt: skip
     return message
 
 
@@ -106,6 +99,7 @@ def write_evaluation(
     cotangents: Values | None = None,
     tangents: Values | None = None,
     stacked: bool = False,
+    batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
     device: Device = "auto",
@@ -128,6 +122,7 @@ def write_evaluation(
     for name, value in (tangents or {}).items():
         write_value(_entry(message.tangents, name), f'tangents["{name}"]', value)
     message.stacked = stacked
+    message.batched_inputs.extend(as_names(batched_inputs))
     write_derivative(message, derivative, value_only=value_only)
     if device not in _DEVICES:
         raise InvalidArgument(f"{device!r} is none of {', '.join(_DEVICES)}", field="device")

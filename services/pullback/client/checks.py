@@ -126,6 +126,7 @@ def check_request(
     cotangents: Mapping[str, Any] | None = None,
     tangents: Mapping[str, Any] | None = None,
     stacked: bool = False,
+    batched_inputs: Names = (),
     value_only: bool = False,
 ) -> CheckProgramRequest:
     """Makes the request of a check.
@@ -134,7 +135,11 @@ def check_request(
         InvalidArgument: an input is no tensor, or of no known data type.
     """
     request = CheckProgramRequest(
-        program=program, outputs=as_names(outputs), wrt=as_names(wrt), stacked=stacked
+        program=program,
+        outputs=as_names(outputs),
+        wrt=as_names(wrt),
+        stacked=stacked,
+        batched_inputs=as_names(batched_inputs),
     )
     write_derivative(request, derivative, value_only=value_only)
     for name, value in (cotangents or {}).items():

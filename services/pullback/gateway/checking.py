@@ -6,6 +6,7 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pullback.contract.batches import check_batch
 from pullback.contract.derivatives import check_derivative
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
 from pullback.contract.limits import limit_metadata
@@ -82,10 +83,7 @@ class Checker:
             tensor = inputs[name]
             check_tensor(f'inputs["{name}"]', tensor, self._limits)
             size += len(tensor.data)
-        for field, seeds in (("cotangents", evaluation.cotangents), ("tangents", evaluation.tangents)):
-            for name, tensor in seeds.items():
-                check_tensor(f'{field}["{shown(name)}"]', tensor, self._limits)
-                size += len(tensor.data)
+        size += self._seed_bytes(evaluation)
         if size > self._limits.input_bytes:
             raise too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
         if evaluation.dry_run:
@@ -98,6 +96,17 @@ class Checker:
         if isinstance(verdict, PullbackError):
             raise verdict.with_traceback(None)
         check_derivative(evaluation, self._limits, calls_backward=verdict)
+        if evaluation.batched_inputs:
+            check_batch(evaluation, self._limits)
+
+    def _seed_bytes(self, evaluation: evaluation_pb2.Evaluation) -> int:
+        """Checks cotangents and tangents as tensors, and counts their bytes."""
+        size = 0
+        for field, seeds in (("cotangents", evaluation.cotangents), ("tangents", evaluation.tangents)):
+            for name, tensor in seeds.items():
+                check_tensor(f'{field}["{shown(name)}"]', tensor, self._limits)
+                size += len(tensor.data)
+        return size
 
     def check_dry(self, evaluation: evaluation_pb2.Evaluation) -> None:
         """Checks a dry run, whose inputs have no elements, as the evaluation that it stands for.
@@ -154,6 +163,7 @@ class Checker:
         check_names_alone("tangents", evaluation.tangents, limits.wrt, limits)
         check_names_alone("outputs", evaluation.outputs, limits.outputs, limits)
         check_names_alone("wrt", evaluation.wrt, limits.wrt, limits)
+        check_names_alone("batched_inputs", evaluation.batched_inputs, limits.inputs, limits)
 
     def _judge(
         self, source: str, inputs: tuple[str, ...], outputs: tuple[str, ...], wrt: tuple[str, ...]
@@ -185,7 +195,8 @@ def check_names_alone(field: str, names: Collection[str], most: int, limits: Lim
 
 # The limits on how many names a field has, where they are called otherwise: a cotangent belongs to an output.
 _LIMITS_ON_NAMES = {
-    "inputs": "inputs", "cotangents": "outputs", "outputs": "outputs", "tangents": "wrt", "wrt": "wrt",
+    "batched_inputs": "inputs", "cotangents": "outputs", "inputs": "inputs", "outputs": "outputs", "tangents": "wrt",
+    "wrt": "wrt",
 }  # fmt: skip
 
 
@@ -206,7 +217,7 @@ def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
                 shape = tensor.shape
                 parts += (name, tensor.dtype, tuple(shape) if shape else (), len(tensor.data))
         parts.append(None)
-    for names in (evaluation.outputs, evaluation.wrt):
+    for names in (evaluation.outputs, evaluation.wrt, evaluation.batched_inputs):
         parts.append(tuple(names) if names else ())
     return tuple(parts)
 

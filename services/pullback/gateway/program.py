@@ -39,6 +39,7 @@ def check_program(request: pb.CheckProgramRequest, limits: Limits) -> pb.CheckPr
     check_names_alone("inputs", request.input_specs, limits.inputs, limits)
     check_names_alone("outputs", request.outputs, limits.outputs, limits)
     check_names_alone("wrt", request.wrt, limits.wrt, limits)
+    check_names_alone("batched_inputs", request.batched_inputs, limits.inputs, limits)
     check_names_alone("cotangents", request.cotangent_specs, limits.outputs, limits)
     check_names_alone("tangents", request.tangent_specs, limits.wrt, limits)
     given = _inputs(request)
@@ -71,6 +72,7 @@ def dry_evaluation(request: pb.CheckProgramRequest, checker: Checker) -> evaluat
     """
     evaluation = evaluation_pb2.Evaluation(
         program=request.program,
+        batched_inputs=request.batched_inputs,
         outputs=request.outputs,
         wrt=request.wrt,
         stacked=request.stacked,

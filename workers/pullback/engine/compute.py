@@ -45,9 +45,24 @@ class Computed:
     meter: Meter
 
 
+@dataclass
+class Tally:
+    """What the evaluations of a batch took so far.
+
+    Attributes:
+        meter: counted the last of them, and those before; None before the first.
+    """
+
+    meter: Meter | None = None
+
+
 @contextmanager
 def computed(
-    code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits, device: str
+    code: Code,
+    evaluation: evaluation_pb2.Evaluation,
+    limits: Limits,
+    device: str,
+    tally: Tally | None = None,
 ) -> Iterator[Computed]:
     """Computes an evaluation; what it holds is let go behind the context.
 
@@ -56,6 +71,7 @@ def computed(
         evaluation: what to compute.
         limits: its bounds.
         device: the torch device to run on; "meta" for shapes and data types alone.
+        tally: what was taken before, and counts here too. What this takes is added.
 
     Raises:
         PullbackError: it is refused, or failed.
@@ -65,15 +81,19 @@ def computed(
     inputs = {name: read_or_hollow(tensor, device) for name, tensor in evaluation.inputs.items()}
     stage = Stage(code, request, inputs, limits, evaluation.seed, device)
     # What the program makes is made where its inputs are. torch pays for this context at every call.
+    spent = None if tally is None else tally.meter
     with nullcontext() if device == "cpu" else torch.device(device):
-        result = None
+        results = None
         if request.kind == "jvp" and not request.wants_graph and can_push(stage):
-            result = _forward(stage)
-        yield from (_reverse(stage) if result is None else result)
+            results = _forward(stage, spent)
+        for result in _reverse(stage, spent) if results is None else results:
+            if tally is not None:
+                tally.meter = result.meter
+            yield result
 
 
-def _forward(stage: Stage) -> Iterator[Computed] | None:
-    begun = Meter(stage.limits, is_dry=stage.device == "meta")
+def _forward(stage: Stage, spent: Meter | None) -> Iterator[Computed] | None:
+    begun = Meter(stage.limits, is_dry=stage.device == "meta", spent=spent)
     found = push(stage, read_tangents(stage), begun)
     if found is None:
         return None
@@ -82,10 +102,10 @@ def _forward(stage: Stage) -> Iterator[Computed] | None:
     return _held(stage, pushed.state, Computed(pushed.outputs, moved, "", None, meter))
 
 
-def _reverse(stage: Stage) -> Iterator[Computed]:
+def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
     for name in stage.request.tracked:
         stage.inputs[name].requires_grad_()
-    meter = Meter(stage.limits, stage.inputs.values(), is_dry=stage.device == "meta")
+    meter = Meter(stage.limits, stage.inputs.values(), is_dry=stage.device == "meta", spent=spent)
     try:
         state = stage.run(stage.inputs, meter)
         try:

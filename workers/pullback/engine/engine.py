@@ -14,6 +14,7 @@ from pullback.contract.errors import InternalFault, PullbackError
 from pullback.contract.limits import DEFAULT_LIMITS
 from pullback.contract.program import compile_program
 from pullback.engine.cache import Lru
+from pullback.engine.compute import Tally
 from pullback.engine.dry_run import dry_run
 from pullback.engine.evaluate import evaluate_alone
 from pullback.engine.faults import out_of_memory
@@ -21,6 +22,7 @@ from pullback.engine.interpret import prepare
 from pullback.engine.request import read_request
 from pullback.engine.row_plan import MAX_ROW_ELEMENTS, plan_rows
 from pullback.engine.rows import RowRunner
+from pullback.engine.sweep import Rows, scaled, sweep_alone, sweep_together
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
@@ -145,11 +147,8 @@ class Engine:
     def _alone(self, evaluation: evaluation_pb2.Evaluation) -> Outcome:
         try:
             with _quiet():
-                code = self._code(evaluation.program)
-                if evaluation.dry_run:
-                    result = dry_run(code, evaluation, self._limits)
-                else:
-                    result = evaluate_alone(code, evaluation, self._limits, self._device)
+                batched = bool(evaluation.batched_inputs)
+                result = self._sweep(evaluation) if batched else self._computed(evaluation, None)
         except PullbackError as error:
             return _alone_with_its_text(error)
         except MemoryError:
@@ -158,6 +157,31 @@ class Engine:
             return _fault()
         result.MergeFrom(self._blank)
         return result
+
+    def _computed(self, evaluation: evaluation_pb2.Evaluation, tally: Tally | None) -> evaluation_pb2.Result:
+        code = self._code(evaluation.program)
+        if evaluation.dry_run:
+            return dry_run(code, evaluation, self._limits)
+        return evaluate_alone(code, evaluation, self._limits, self._device, tally)
+
+    def _sweep(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
+        rows = Rows(evaluation, self._limits)
+        first = rows.row(0)
+        if evaluation.dry_run:
+            result = self._computed(first, None)
+            scaled(result.estimates, rows.count)
+            return result
+        found = _row(first)
+        runner = None if found is None else self._runner(found[0], first)
+        if runner is not None:
+            try:
+                return sweep_together(rows, evaluation, runner, self._limits)
+            except PullbackError:
+                raise
+            except Exception:  # noqa: BLE001 - as in `_together`: each is tried by itself
+                _log.exception("rows failed together, and are tried one by one")
+        tally = Tally()
+        return sweep_alone(rows, lambda row: self._computed(row, tally), self._limits)
 
     def _together(self, runner: RowRunner, rows: Sequence[RowData]) -> list[Outcome]:
         try:
@@ -184,9 +208,10 @@ def _runner_weight(runner: RowRunner | None) -> int:
 def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None:
     """Gives all that decides how an evaluation runs, but for its numbers; and its numbers.
 
-    None where it is exported, or an input is too big for rows, so that it is not copied to find that out.
+    None where it is exported or a batch, or an input is too big for rows, so that it is not copied to find that out.
     """
-    if evaluation.export:  # takes a second, and its rows have nothing in common
+    # An export takes a second, and has nothing in common with others; a batch has rows of its own.
+    if evaluation.export or evaluation.batched_inputs:
         return None
     inputs = evaluation.inputs
     kinds: list[object] = []

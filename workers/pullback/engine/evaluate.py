@@ -13,12 +13,17 @@ from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
     from pullback.contract.limits import Limits
+    from pullback.engine.compute import Tally
     from pullback.engine.derivatives import Found
     from pullback.engine.interpret import Code
 
 
 def evaluate_alone(
-    code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits, device: str = "cpu"
+    code: Code,
+    evaluation: evaluation_pb2.Evaluation,
+    limits: Limits,
+    device: str = "cpu",
+    tally: Tally | None = None,
 ) -> evaluation_pb2.Result:
     """Runs one evaluation.
 
@@ -27,6 +32,7 @@ def evaluate_alone(
         evaluation: what to compute.
         limits: its bounds.
         device: the torch device to run on.
+        tally: what was taken before, and counts against the same limits.
 
     Returns:
         The result, without the fields that say who computed it.
@@ -37,7 +43,7 @@ def evaluate_alone(
         LimitExceeded: something is too big.
     """
     try:
-        result = _evaluate(code, evaluation, limits, device)
+        result = _evaluate(code, evaluation, limits, device, tally)
     except BackwardFailed as failure:
         raise blamed(
             failure, code, lambda watched: _evaluate(watched, evaluation, limits, device)
@@ -48,9 +54,13 @@ def evaluate_alone(
 
 
 def _evaluate(
-    code: Code, evaluation: evaluation_pb2.Evaluation, limits: Limits, device: str
+    code: Code,
+    evaluation: evaluation_pb2.Evaluation,
+    limits: Limits,
+    device: str,
+    tally: Tally | None = None,
 ) -> evaluation_pb2.Result:
-    with computed(code, evaluation, limits, device) as given:
+    with computed(code, evaluation, limits, device, tally) as given:
         result = evaluation_pb2.Result(printed=given.printed, graph=given.graph)
         for name, value in given.outputs.items():
             result.values[name].CopyFrom(write(value))

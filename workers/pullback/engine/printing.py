@@ -48,12 +48,14 @@ class Printer:
 
     def text(self) -> str:
         """Gives all that was printed, with a last line that says so where it was cut."""
-        text = "".join(self._parts)
-        if len(text) <= self._limit:
-            return text
-        return (
-            f"{text[: self._limit]}\n[cut here: the program printed more than {self._limit:,} characters]\n"
-        )
+        return cut_text("".join(self._parts), self._limit)
+
+
+def cut_text(text: str, limit: int) -> str:
+    """Cuts what was printed after so many characters, with a last line that says so."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n[cut here: the program printed more than {limit:,} characters]\n"
 
 
 def formatted(value: object, specification: str) -> str:

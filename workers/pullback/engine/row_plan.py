@@ -94,6 +94,7 @@ class RowPlan:
         differentiated: the slot that is differentiated; None where no gradient is asked for.
         independent: the inputs asked for that the program does not read.
         max_rows: the most rows of one stack, a multiple of `ROW_BLOCK`.
+        work: multiplications and element visits of one row.
     """
 
     steps: tuple[RowStep, ...]
@@ -105,6 +106,7 @@ class RowPlan:
     differentiated: int | None
     independent: tuple[str, ...]
     max_rows: int
+    work: int
 
 
 def plan_rows(
@@ -229,6 +231,7 @@ class _Trial:
             differentiated=last if self._request.differentiates else None,
             independent=tuple(name for name in self._request.wrt if name not in read),
             max_rows=max_rows,
+            work=self._meter.work,
         )
 
     def _is_differentiable(self, slot: int) -> bool:

@@ -121,6 +121,45 @@ class RowRunner:
         """How many values its plan computes or holds."""
         return len(self._plan.template)
 
+    @property
+    def work(self) -> int:
+        """Multiplications and element visits of one row."""
+        return self._plan.work
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of the values and gradients of one row."""
+        return sum(cut.size for cut in self._cuts) + 8 * len(self._plan.numbers)
+
+    def sweep(self, columns: Sequence[tuple[bytes, bool]], count: int) -> evaluation_pb2.Result:
+        """Computes rows whose inputs lie one after the other, and gives their results stacked.
+
+        Args:
+            columns: for each input, in the order of their names, its bytes, and whether they are those of all rows.
+            count: how many rows there are.
+        """
+        found: list[list[bytes]] = [[] for _ in self._cuts]
+        for start in range(0, count, self._plan.max_rows):
+            stop = min(start + self._plan.max_rows, count)
+            padding = -(stop - start) % ROW_BLOCK
+            stacks = [
+                _column(*columns[place], row.byte_count, start, stop, padding)
+                for place, row in zip(self._places, self._plan.inputs, strict=True)
+            ]
+            arrays = self._arrays(stacks, stop - start + padding)
+            for parts, cut, array in zip(found, self._cuts, arrays, strict=True):
+                parts.append(_bytes(array, cut, stop - start)[: (stop - start) * cut.size])
+        result = evaluation_pb2.Result()
+        for (message, _, _), parts in zip(self._cuts, found, strict=True):
+            message.data = b"".join(parts)
+        result.CopyFrom(self._template)
+        for tensors in (result.values, result.gradients):
+            for name in tensors:
+                tensors[name].shape.insert(0, count)
+        for name in self._plan.numbers:
+            result.values[name].data *= count
+        return result
+
     def run(self, rows: Sequence[RowData]) -> list[evaluation_pb2.Result]:
         """Computes evaluations, any number of them, and gives their results in order."""
         step = self._plan.max_rows
@@ -227,6 +266,14 @@ class RowRunner:
         for name in (*unused, *self._plan.independent):
             template.absent_gradients[name] = evaluation_pb2.GRADIENT_ABSENCE_INDEPENDENT
         return template
+
+
+def _column(data: bytes, is_batched: bool, size: int, start: int, stop: int, padding: int) -> bytearray:  # noqa: PLR0917 - a cut through a column
+    """Gives the bytes of some rows, the last of them as often again as makes blocks whole."""
+    if not is_batched:
+        return bytearray(data) * (stop - start + padding)
+    last = data[(stop - 1) * size : stop * size]
+    return bytearray().join([data[start * size : stop * size], last * padding])
 
 
 def _flat(found: _Found) -> list[torch.Tensor]:

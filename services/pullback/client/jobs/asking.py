@@ -84,6 +84,7 @@ class EvaluationOptions(TypedDict, total=False):
     cotangents: Values | None
     tangents: Values | None
     stacked: bool
+    batched_inputs: Names
     value_only: bool
     return_graph: bool
     device: Device
