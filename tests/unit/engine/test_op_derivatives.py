@@ -117,3 +117,51 @@ def test_products_forward_and_in_reverse_agree(lab: Lab, sample: Sample) -> None
             torch.zeros((), dtype=left.dtype),
         )
         torch.testing.assert_close(left, right.to(left.dtype), rtol=1e-7, atol=1e-7, equal_nan=True)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_products_with_a_hessian_are_the_same_stacked_and_single(lab: Lab, sample: Sample) -> None:
+    """Of what one cotangent makes of the result; where torch has no second derivative, both say so."""
+    value, moving = _value(lab, sample), _moving(sample)
+    if value is None or not moving:
+        return
+    tangents = _stacks(moving, 1)
+    seeds = {"y": _stacks({"y": value}, 2)["y"][0]}
+    kind = "hessian_vector_product"
+    asked = [
+        lab.ask(
+            kind,
+            sample.program,
+            sample.inputs,
+            outputs=["y"],
+            cotangents=seeds,
+            tangents=tangents,
+            stacked=True,
+        ),
+        *(
+            lab.ask(
+                kind,
+                sample.program,
+                sample.inputs,
+                outputs=["y"],
+                cotangents=seeds,
+                tangents={name: each[row] for name, each in tangents.items()},
+            )
+            for row in range(COUNT)
+        ),
+    ]
+    with warnings.catch_warnings(action="ignore"):
+        stack, *rows = lab.engine.evaluate_many(asked)
+    for row, lone in enumerate(rows):
+        if isinstance(stack, PullbackError) or isinstance(lone, PullbackError):
+            assert isinstance(stack, PullbackError)
+            assert str(stack) == str(lone)
+            continue
+        for name in lone.products:
+            torch.testing.assert_close(
+                read(stack.products[name])[row],
+                read(lone.products[name]),
+                rtol=1e-9,
+                atol=1e-9,
+                equal_nan=True,
+            )

@@ -47,9 +47,8 @@ _unpack_dual: Callable[[torch.Tensor], forward_ad.UnpackedDualTensor] = forward_
 
 _UPDATES = ("operator.iadd", "operator.imul", "operator.ipow", "operator.isub", "operator.itruediv")
 # Forward, torch 2.13 gives other numbers for these than in reverse, or other shapes where tangents are stacked.
-_WRONG = (
-    "cholesky_inverse", "nanquantile", "quantile", "scatter_reduce",
-)  # fmt: skip
+_WRONG = ("cholesky_inverse", "nanquantile", "quantile", "scatter_reduce")
+
 _UNFIT = frozenset(
     {
         *(op.key for op in AUTOGRAD),
@@ -165,7 +164,11 @@ def _pushed(
         spent=spent,
     )
     try:
-        return (_run(stage, tangents, meter) if not count else _run_mapped(stage, tangents, meter)), meter
+        if not count:
+            return _run(stage, tangents, meter), meter
+        if count == 1:
+            return _run_single(stage, tangents, meter), meter
+        return _run_mapped(stage, tangents, meter), meter
     except (PullbackError, *TORCH_ERRORS):
         # Whatever it is, it comes again where the program is differentiated in reverse, or is forward's alone.
         meter.close()
@@ -188,6 +191,11 @@ def _run(stage: Stage, tangents: Mapping[str, torch.Tensor], meter: Meter) -> Pu
         )
 
 
+def _run_single(stage: Stage, tangents: Mapping[str, torch.Tensor], meter: Meter) -> Pushed:
+    found = _run(stage, {name: stack[0] for name, stack in tangents.items()}, meter)
+    return found._replace(tangents={name: each.unsqueeze(0) for name, each in found.tangents.items()})
+
+
 def _run_mapped(stage: Stage, tangents: Mapping[str, torch.Tensor], meter: Meter) -> Pushed:
     runs: list[Pushed] = []
 
@@ -195,7 +203,7 @@ def _run_mapped(stage: Stage, tangents: Mapping[str, torch.Tensor], meter: Meter
         runs.append(_run(stage, dict(zip(tangents, slices, strict=True)), meter))
         return tuple(runs[0].tangents.values())
 
-    # What `torch.autograd.functional` maps duals with; it has no public name.
+    # What `torch.autograd.functional` maps duals with: `torch.func.vmap` has no rule for making them.
     found = _vmap(moved)(*tangents.values())
     names = runs[0].tangents
     return runs[0]._replace(tangents=dict(zip(names, found, strict=True)))
@@ -238,7 +246,8 @@ def _twice(
 ) -> Iterator[tuple[str, torch.Tensor | None]]:
     for name, output in outputs.items():
         if is_tracked(output):
-            cotangent = torch.zeros_like(output).detach().requires_grad_()
+            # Any would do, but the derivatives of some operations take its logarithm.
+            cotangent = torch.ones_like(output).detach().requires_grad_()
             first = ReversePass(stage, meter, {name: output}, [*leaves.values()])
             gradients = first.once([cotangent], create_graph=True)
             pairs = [
