@@ -77,6 +77,23 @@ def check_derivative(
     if kind == "nth_derivative":
         _check_order(evaluation.nth_derivative.order, limits)
     _check_stacks(evaluation, kind, limits)
+    if evaluation.check_gradient:
+        _check_comparable(evaluation, kind)
+
+
+def _check_comparable(evaluation: evaluation_pb2.Evaluation, kind: str) -> None:
+    if kind != DEFAULT_KIND:
+        raise InvalidArgument(
+            f"{_WORDS[kind]} is asked for, and only gradients are checked", field="check_gradient"
+        )
+    for field, given in (("stacked", evaluation.stacked), ("batched_inputs", evaluation.batched_inputs)):
+        if given:
+            raise InvalidArgument(f"does not go with {field}; ask for a single one", field="check_gradient")
+    for index, name in enumerate(evaluation.wrt):
+        if name not in evaluation.inputs:
+            raise InvalidArgument(
+                f"`{name}` is no input, and only inputs can be moved", field=f"wrt[{index}]"
+            )
 
 
 def _check_own_backward(evaluation: evaluation_pb2.Evaluation, kind: str) -> None:

@@ -31,6 +31,14 @@ class GradientAbsence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRADIENT_ABSENCE_INDEPENDENT: _ClassVar[GradientAbsence]
     GRADIENT_ABSENCE_NOT_TRACKED: _ClassVar[GradientAbsence]
     GRADIENT_ABSENCE_NOT_ACCUMULATED: _ClassVar[GradientAbsence]
+
+class GradientVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRADIENT_VERDICT_UNSPECIFIED: _ClassVar[GradientVerdict]
+    GRADIENT_VERDICT_AGREES: _ClassVar[GradientVerdict]
+    GRADIENT_VERDICT_DIFFERS: _ClassVar[GradientVerdict]
+    GRADIENT_VERDICT_KINK: _ClassVar[GradientVerdict]
+    GRADIENT_VERDICT_UNDECIDED: _ClassVar[GradientVerdict]
 DEVICE_UNSPECIFIED: Device
 DEVICE_CPU: Device
 DEVICE_CUDA: Device
@@ -41,9 +49,14 @@ GRADIENT_ABSENCE_UNSPECIFIED: GradientAbsence
 GRADIENT_ABSENCE_INDEPENDENT: GradientAbsence
 GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
 GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
+GRADIENT_VERDICT_UNSPECIFIED: GradientVerdict
+GRADIENT_VERDICT_AGREES: GradientVerdict
+GRADIENT_VERDICT_DIFFERS: GradientVerdict
+GRADIENT_VERDICT_KINK: GradientVerdict
+GRADIENT_VERDICT_UNDECIDED: GradientVerdict
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "batched_inputs", "stacked")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "batched_inputs", "check_gradient", "stacked")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +99,7 @@ class Evaluation(_message.Message):
     EXPORT_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     BATCHED_INPUTS_FIELD_NUMBER: _ClassVar[int]
+    CHECK_GRADIENT_FIELD_NUMBER: _ClassVar[int]
     STACKED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
@@ -108,8 +122,9 @@ class Evaluation(_message.Message):
     export: ExportFormat
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     batched_inputs: _containers.RepeatedScalarFieldContainer[str]
+    check_gradient: bool
     stacked: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., stacked: _Optional[bool] = ...) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -156,7 +171,7 @@ class Laplacian(_message.Message):
     def __init__(self) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "tangents", "laplacian", "products")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "tangents", "laplacian", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +193,13 @@ class Result(_message.Message):
         key: str
         value: GradientAbsence
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[GradientAbsence, str]] = ...) -> None: ...
+    class GradientChecksEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: GradientCheck
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[GradientCheck, _Mapping]] = ...) -> None: ...
     class TangentsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +226,7 @@ class Result(_message.Message):
     ESTIMATES_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_CHECKS_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
@@ -219,10 +242,39 @@ class Result(_message.Message):
     estimates: Estimates
     artifact: Artifact
     blocks: _containers.RepeatedCompositeFieldContainer[DerivativeBlock]
+    gradient_checks: _containers.MessageMap[str, GradientCheck]
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     laplacian: _tensor_pb2.Tensor
     products: _containers.MessageMap[str, _tensor_pb2.Tensor]
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+
+class GradientCheck(_message.Message):
+    __slots__ = ("verdict", "max_abs_error", "max_rel_error", "worst", "element_count", "checked_count")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    MAX_ABS_ERROR_FIELD_NUMBER: _ClassVar[int]
+    MAX_REL_ERROR_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    ELEMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHECKED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    verdict: GradientVerdict
+    max_abs_error: float
+    max_rel_error: float
+    worst: CheckedElement
+    element_count: int
+    checked_count: int
+    def __init__(self, verdict: _Optional[_Union[GradientVerdict, str]] = ..., max_abs_error: _Optional[float] = ..., max_rel_error: _Optional[float] = ..., worst: _Optional[_Union[CheckedElement, _Mapping]] = ..., element_count: _Optional[int] = ..., checked_count: _Optional[int] = ...) -> None: ...
+
+class CheckedElement(_message.Message):
+    __slots__ = ("index", "is_imaginary", "analytic", "numeric")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    IS_IMAGINARY_FIELD_NUMBER: _ClassVar[int]
+    ANALYTIC_FIELD_NUMBER: _ClassVar[int]
+    NUMERIC_FIELD_NUMBER: _ClassVar[int]
+    index: _containers.RepeatedScalarFieldContainer[int]
+    is_imaginary: bool
+    analytic: float
+    numeric: float
+    def __init__(self, index: _Optional[_Iterable[int]] = ..., is_imaginary: _Optional[bool] = ..., analytic: _Optional[float] = ..., numeric: _Optional[float] = ...) -> None: ...
 
 class DerivativeBlock(_message.Message):
     __slots__ = ("output", "wrt", "tensor")

@@ -115,6 +115,13 @@ def _eval(
     batched: Batched = None,
     value_only: Annotated[bool, typer.Option("--value-only", help="Compute no derivative.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
+    check_gradient: Annotated[
+        bool,
+        typer.Option(
+            "--check-gradient",
+            help="Hold gradients against finite differences; exit with 1 where one differs.",
+        ),
+    ] = False,
     device: Device = "auto",
     timeout: Timeout = None,
     seed: Seed = 0,
@@ -138,12 +145,15 @@ def _eval(
             batched_inputs=batched or [],
             value_only=value_only,
             return_graph=graph,
+            check_gradient=check_gradient,
             device=device,
             timeout=timeout,
             seed=seed,
         )
         evaluated = evaluate(request, address)
         typer.echo((as_json_text if as_json else as_text)(evaluated), nl=False)
+    if any(check.verdict == "differs" for check in evaluated.gradient_checks.values()):
+        raise typer.Exit(FAILED)
 
 
 @app.command("check")

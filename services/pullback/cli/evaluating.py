@@ -30,6 +30,7 @@ class Request:
     batched_inputs: list[str] = field(default_factory=list)
     value_only: bool = False
     return_graph: bool = False
+    check_gradient: bool = False
     device: Device = "auto"
     timeout: float | None = None
     seed: int = 0
@@ -59,6 +60,7 @@ def evaluate(request: Request, address: str) -> Evaluated:
             batched_inputs=read_names(request.batched_inputs),
             value_only=request.value_only,
             return_graph=request.return_graph,
+            check_gradient=request.check_gradient,
             device=request.device,
             timeout=request.timeout,
             seed=request.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ def as_text(evaluated: Evaluated) -> str:
     for name, reason in evaluated.absent_gradients.items():
         table.add_row("gradient", Text(name), "", _ABSENCES.get(reason, f"none: {reason}"))
     _add_derivatives(table, evaluated)
+    for name, check in evaluated.gradient_checks.items():
+        table.add_row("check", Text(name), "", Text(str(check)))
     stream = StringIO()
     Console(file=stream, width=_WIDTH, color_system=None).print(table)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
@@ -92,9 +95,19 @@ def _json_derivatives(evaluated: Evaluated) -> dict[str, Any]:
             }
             for block in evaluated.message.blocks
         ]
+    if evaluated.gradient_checks:
+        found["gradient_checks"] = {
+            name: _json_numbers(asdict(check)) for name, check in evaluated.gradient_checks.items()
+        }
     if evaluated.laplacian is not None:
         found["laplacian"] = _json_safe(evaluated.laplacian.tolist())
     return found
+
+
+def _json_numbers(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _json_safe([*value] if isinstance(value, tuple) else value) for name, value in fields.items()
+    }
 
 
 def _add_rows(

@@ -9,6 +9,7 @@ from pullback.client.building import Device, evaluation
 from pullback.client.checks import Checked, Diagnostic, Estimates, Spec
 from pullback.client.derivatives import Derivative, Jacobian, NthDerivative
 from pullback.client.exporting import Artifact, ExportFormat
+from pullback.client.gradient_checks import GradientCheck
 from pullback.client.jobs.asking import Conditions, JobOptions, job
 from pullback.client.jobs.asynchronous import AsyncJobFuture, AsyncJobs
 from pullback.client.jobs.blocking import JobFuture, Jobs
@@ -57,6 +58,7 @@ __all__ = [
     "Estimates",
     "Evaluated",
     "ExportFormat",
+    "GradientCheck",
     "InternalFault",
     "InvalidArgument",
     "Jacobian",

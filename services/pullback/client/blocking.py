@@ -97,6 +97,7 @@ class Client:
         batched_inputs: Names = (),
         value_only: bool = False,
         return_graph: bool = False,
+        check_gradient: bool = False,
         device: Device = "auto",
         timeout: float | None = None,
         seed: int = 0,
@@ -120,6 +121,7 @@ class Client:
             batched_inputs: the inputs with an axis of rows in front; every row is evaluated, and what comes is stacked.
             value_only: True for no derivative.
             return_graph: True for the autograd graph too.
+            check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
             device: the class of device to run on.
             timeout: the longest that the call may take, in seconds, retries included; None for the service's own.
             seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
@@ -134,7 +136,8 @@ class Client:
         write_evaluation(
             request.evaluation, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
             derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
-            batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph, device=device,
+            batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
+            check_gradient=check_gradient, device=device,
             timeout=timeout, seed=seed,
         )  # fmt: skip
         response = self._caller.call(self._stub.Evaluate, request, timeout)

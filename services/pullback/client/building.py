@@ -44,6 +44,7 @@ def evaluation(
     batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
+    check_gradient: bool = False,
     device: Device = "auto",
     timeout: float | None = None,
     seed: int = 0,
@@ -69,6 +70,7 @@ def evaluation(
             comes is stacked. Cotangents have the axis too, and so have tangents of these inputs.
         value_only: True for no derivative.
         return_graph: True for the autograd graph too.
+        check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
         device: the class of device to run on.
         timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
             One above the service's maximum is shortened to it. Of a job, it bounds each attempt, and waiting not.
@@ -82,7 +84,8 @@ def evaluation(
     write_evaluation(
         message, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
         derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
-        batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph, device=device,
+        batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
+        check_gradient=check_gradient, device=device,
         timeout=timeout, seed=seed,
     )  # fmt: skip
     return message
@@ -102,6 +105,7 @@ def write_evaluation(
     batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
+    check_gradient: bool = False,
     device: Device = "auto",
     timeout: float | None = None,
     seed: int = 0,
@@ -115,6 +119,7 @@ def write_evaluation(
     message.outputs.extend(as_names(outputs))
     message.wrt.extend(as_names(wrt))
     message.return_graph = return_graph
+    message.check_gradient = check_gradient
     for name, value in inputs.items():
         write_value(_entry(message.inputs, name), f'inputs["{name}"]', value)
     for name, value in (cotangents or {}).items():

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 from pullback.client.exporting import read_artifact
+from pullback.client.gradient_checks import read_gradient_check
 from pullback.client.tensors import read_arrays, read_torch
 from pullback.contract.names import DEVICE_CLASSES
 from pullback.contract.tensors import decode
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pullback.client.exporting import Artifact
+    from pullback.client.gradient_checks import GradientCheck
     from pullback.v1.graph_pb2 import AutogradGraph
 
 #: The reasons why there is no gradient, as words.
@@ -170,6 +172,12 @@ class Evaluated:
         """
         absent = self._result.absent_gradients
         return {name: ABSENCES.get(absent[name], "unknown") for name in sorted(absent)}
+
+    @cached_property
+    def gradient_checks(self) -> dict[str, GradientCheck]:
+        """How the gradients compare with finite differences, by input name, where that was asked for."""
+        checks = self._result.gradient_checks
+        return {name: read_gradient_check(checks[name]) for name in sorted(checks)}
 
     @property
     def graph(self) -> AutogradGraph | None:

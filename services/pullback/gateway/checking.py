@@ -209,6 +209,7 @@ def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
         evaluation.dry_run,
         evaluation.export,
         evaluation.stacked,
+        evaluation.check_gradient,
         _derivative(evaluation),
     ]
     for tensors in (evaluation.inputs, evaluation.cotangents, evaluation.tangents):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
 from pullback.engine.derivatives import Found, differentiate, made_leaves
 from pullback.engine.derivatives.forward_mode import can_push, moved_outputs, push, read_tangents
+from pullback.engine.gradient_check import check_gradients
 from pullback.engine.graph import read_graph
 from pullback.engine.meter import Meter
 from pullback.engine.outputs import check_result_bytes, output_values
@@ -36,6 +37,7 @@ class Computed:
         printed: what the program printed.
         graph: the graph behind the outputs, where it was asked for.
         meter: what it took.
+        checks: how the gradients compare with finite differences, where that was asked for.
     """
 
     outputs: dict[str, torch.Tensor]
@@ -43,6 +45,7 @@ class Computed:
     printed: str
     graph: graph_pb2.AutogradGraph | None
     meter: Meter
+    checks: dict[str, evaluation_pb2.GradientCheck] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,6 +106,9 @@ def _forward(stage: Stage, spent: Meter | None) -> Iterator[Computed] | None:
 
 
 def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
+    checks = stage.request.checks_gradient and stage.device != "meta"
+    # As they are before the program runs, which may change them.
+    points = {name: tensor.clone() for name, tensor in stage.inputs.items()} if checks else {}
     for name in stage.request.tracked:
         stage.inputs[name].requires_grad_()
     meter = Meter(stage.limits, stage.inputs.values(), is_dry=stage.device == "meta", spent=spent)
@@ -115,7 +121,10 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
                 # Before our passes, which let go of what nodes saved.
                 graph = read_graph(outputs, _leaf_names(state), stage.limits)
             found = differentiate(stage, state, outputs, meter)
-            yield from _checked(stage, Computed(outputs, found, state.printer.text(), graph, meter))
+            result = Computed(outputs, found, state.printer.text(), graph, meter)
+            if checks:
+                result.checks = check_gradients(stage, points, found.gradients, meter)
+            yield from _checked(stage, result)
         finally:
             state.close()
     finally:

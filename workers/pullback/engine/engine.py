@@ -237,6 +237,7 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
         len(evaluation.cotangents),
         len(evaluation.tangents),
         evaluation.stacked,
+        evaluation.check_gradient,
         *kinds,
     )
     return key, tuple(numbers)

@@ -65,6 +65,8 @@ def _evaluate(
         for name, value in given.outputs.items():
             result.values[name].CopyFrom(write(value))
         _fill(result, given.found)
+        for name, check in given.checks.items():
+            result.gradient_checks[name].CopyFrom(check)
     return result
 
 

@@ -35,6 +35,7 @@ class Request:
         mode: how a Jacobian is computed, as in `Jacobian.Mode`.
         order: the order of an n-th derivative.
         wants_graph: whether the autograd graph is asked for.
+        checks_gradient: whether gradients are held against finite differences.
     """
 
     outputs: tuple[str, ...]
@@ -49,6 +50,7 @@ class Request:
     mode: int
     order: int
     wants_graph: bool
+    checks_gradient: bool
 
     @property
     def differentiates(self) -> bool:
@@ -112,6 +114,7 @@ def _request(evaluation: evaluation_pb2.Evaluation, outputs: tuple[str, ...]) ->
         mode=evaluation.jacobian.mode,
         order=evaluation.nth_derivative.order,
         wants_graph=evaluation.return_graph,
+        checks_gradient=evaluation.check_gradient,
     )
 
 

@@ -87,6 +87,7 @@ class EvaluationOptions(TypedDict, total=False):
     batched_inputs: Names
     value_only: bool
     return_graph: bool
+    check_gradient: bool
     device: Device
     timeout: float | None
     seed: int
