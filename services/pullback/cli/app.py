@@ -218,7 +218,9 @@ def _graph(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="FILE.dot, .json, .pb or .binpb; without, DOT is printed."),
+        typer.Option(
+            "-o", "--output", help="FILE.svg, .dot, .mmd, .graphml, .json or .pb; without, DOT is printed."
+        ),
     ] = None,
     wrt: Wrt = None,
     outputs: Outputs = None,

@@ -5,39 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer
-from google.protobuf.json_format import MessageToJson
 
-from pullback.cli.dot import to_dot
 from pullback.cli.evaluating import Request, evaluate
+from pullback.client.graphs import FORMATS, to_dot
 from pullback.v1.graph_pb2 import AutogradGraph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-
-def _json(graph: AutogradGraph) -> bytes:
-    return (
-        MessageToJson(graph, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        + "\n"
-    ).encode()
-
-
-def _dot(graph: AutogradGraph) -> bytes:
-    return to_dot(graph).encode()
-
-
-def _binary(graph: AutogradGraph) -> bytes:
-    return graph.SerializeToString(deterministic=True)
-
-
-#: File name suffix -> what writes the graph in that form.
-FORMATS: dict[str, Callable[[AutogradGraph], bytes]] = {
-    ".dot": _dot,
-    ".json": _json,
-    ".pb": _binary,
-    ".binpb": _binary,
-}
 
 
 def write_graph(request: Request, address: str, output: Path | None) -> None:
@@ -57,5 +31,8 @@ def write_graph(request: Request, address: str, output: Path | None) -> None:
         return
     try:
         output.write_bytes(FORMATS[output.suffix](graph))
+    except (ImportError, RuntimeError) as error:
+        hint = "; pip install 'pullback[graph]'" if isinstance(error, ImportError) else ""
+        raise typer.BadParameter(f"{error}{hint}", param_hint="--output") from error
     except OSError as error:
         raise typer.BadParameter(f"{output}: {error.strerror}", param_hint="--output") from error

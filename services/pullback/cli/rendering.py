@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pullback.client.graphs import node_title
 from pullback.contract.tensors import BY_CODE, decode, describe
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pullback.client import Evaluated
-    from pullback.v1.graph_pb2 import AutogradGraph, GraphNode
+    from pullback.v1.graph_pb2 import AutogradGraph
     from pullback.v1.tensor_pb2 import Tensor
 
 # Columns of a table that is printed: wide enough never to break an array's line, which is wrapped by numpy.
@@ -143,11 +144,6 @@ def _node_lines(graph: AutogradGraph) -> list[str]:
         after = f" -> {', '.join(followers[node.id])}" if node.id in followers else ""
         lines.append(f"  {node.id}  {node_title(node)}{after}")
     return lines
-
-
-def node_title(node: GraphNode) -> str:
-    """Names a node as its readers do: the function, and the leaf where it collects a gradient."""
-    return f"{node.name} {node.leaf.name}".rstrip() if node.HasField("leaf") else node.name
 
 
 def _json_safe(value: Any) -> Any:

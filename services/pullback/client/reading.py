@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from pullback.client.exporting import read_artifact
 from pullback.client.gradient_checks import read_gradient_check
+from pullback.client.notebook import as_html, picture
 from pullback.client.tensors import read_arrays, read_torch
 from pullback.contract.names import DEVICE_CLASSES
 from pullback.contract.tensors import decode
@@ -73,6 +74,15 @@ class Evaluated:
 
     def __repr__(self) -> str:
         return f"Evaluated(values={self.values!r}, gradients={self.gradients!r})"
+
+    def _repr_svg_(self) -> str | None:
+        """Draws the graph in a notebook, where it was asked for and Graphviz is installed."""
+        return picture(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Shows values, derivatives and the graph in a notebook; it chooses between text and HTML."""
+        del include, exclude  # a notebook may leave out what it does not want by itself
+        return {"text/plain": repr(self), "text/html": as_html(self)}
 
     @property
     def message(self) -> pb.Result:

@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback.cli.graphs import FORMATS
 from pullback.cli.rendering import as_json_text, as_text
 from pullback.client import Evaluated, evaluation, tensor
+from pullback.client.graphs import to_json
 from pullback.v1.evaluation_pb2 import GRADIENT_ABSENCE_NOT_TRACKED, DerivativeBlock, Result
 from pullback.v1.graph_pb2 import AutogradGraph, GraphEdge, GraphNode
 
@@ -51,7 +51,7 @@ def test_json_has_the_zeros_of_a_graph() -> None:
     document = json.loads(as_json_text(evaluated))["graph"]
     assert document["nodes"][0]["id"] == 0
     assert document["edges"] == [{"from_node": 0, "input_index": 0, "to_node": 1, "output_index": 0}]
-    assert json.loads(FORMATS[".json"](graph)) == document
+    assert json.loads(to_json(graph)) == document
 
 
 @given(st.lists(st.floats(width=32), min_size=1))

@@ -148,11 +148,15 @@ def test_leaves_of_functions_are_no_gradients_of_the_program(lab: Lab) -> None:
 
 
 def test_an_unrolled_program_makes_the_graph_of_the_one_written_out(lab: Lab) -> None:
-    """Value, gradients and autograd graph are equal, byte for byte."""
+    """Value, gradients and autograd graph are equal, byte for byte, but for the places of its nodes."""
     rolled = "def f(a, k):\n    b = a * k\n    return b.sin()\ny = x\n"
     rolled += "for i in range(1, 4):\n    y = f(y, i) + 1\ny = y.sum()"
     written = "y = x\ny = (y * 1).sin() + 1\ny = (y * 2).sin() + 1\ny = (y * 3).sin() + 1\ny = y.sum()"
-    assert lab.run(rolled, {"x": X}, graph=True) == lab.run(written, {"x": X}, graph=True)
+    one, other = lab.run(rolled, {"x": X}, graph=True), lab.run(written, {"x": X}, graph=True)
+    for node in (*one.graph.nodes, *other.graph.nodes):
+        node.ClearField("line")
+        node.ClearField("column")
+    assert one == other
     assert lab.run(rolled, {"x": X}) == lab.run(written, {"x": X})
 
 

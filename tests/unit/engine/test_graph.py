@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from tests.fuzz.samples import all_samples
 
-from pullback.contract.errors import LimitExceeded
+from pullback.contract.errors import LimitExceeded, PullbackError
 from pullback.contract.limits import Limits
 from pullback.engine.graph import read_graph
 from pullback.v1 import tensor_pb2
@@ -122,3 +126,78 @@ def test_the_graph_comes_with_or_without_a_derivative(lab: Lab, value_only: bool
     result = lab.run("w = torch.ones((), requires_grad=True)\ny = 2*w", value_only=value_only, graph=True)
     assert [node.name for node in result.graph.nodes] == ["MulBackward0", "AccumulateGrad"]
     assert bool(result.gradients) is not value_only
+
+
+def test_a_node_says_where_in_the_program_it_comes_from(lab: Lab) -> None:
+    """Line and column of the call that made it, also where the call made it on its way; a leaf has none."""
+    program = (
+        "a = x.sin()\nb = (a *\n     x)\ny = torch.nn.functional.layer_norm(b, [3]).sum() + torch.std(b)"
+    )
+    graph = lab.run(program, {"x": torch.ones(3)}, graph=True).graph
+    places = {node.name: (node.line, node.column) for node in graph.nodes}
+
+    assert places["SinBackward0"] == (1, 5)
+    assert places["MulBackward0"] == (2, 6)
+    assert places["NativeLayerNormBackward0"] == (4, 5)
+    assert places["StdBackward0"][0] == 4
+    assert all((node.line > 0) == (node.name != "AccumulateGrad") for node in graph.nodes)
+
+
+def test_nodes_of_the_programs_own_derivative_are_at_its_call(lab: Lab) -> None:
+    """The gradient's own graph, where one is made: it no longer leads through what was differentiated."""
+    program = "z = (x**3).sum()\n(g,) = torch.autograd.grad(z, x, create_graph=True)\ny = (g*g).sum()"
+    graph = lab.run(program, {"x": torch.ones(2)}, graph=True).graph
+
+    assert {node.line for node in graph.nodes if not node.HasField("leaf")} == {2, 3}
+
+
+def test_every_operation_of_the_table_has_its_place(lab: Lab) -> None:
+    """No node of any sample is without one."""
+    missing = []
+    for sample in all_samples():
+        evaluation = lab.build(sample.program, sample.inputs, outputs=["y"], cotangents={}, graph=True)
+        evaluation.value_only.SetInParent()
+        outcome = lab.engine.evaluate_many([evaluation])[0]
+        if not isinstance(outcome, PullbackError):
+            missing += [
+                (sample.program, node.name)
+                for node in outcome.graph.nodes
+                if not node.line and not node.HasField("leaf")
+            ]
+    assert missing == []
+
+
+def test_a_graph_is_the_same_in_a_hundred_runs_and_in_other_processes(lab: Lab) -> None:
+    """Byte for byte, also where other evaluations run in between and hashes are seeded otherwise."""
+    program = "a = x.sin()*x.cos()\nb = torch.stack([a, a*x, x]).logsumexp(0)\ny = (b @ b) + a.max()"
+    evaluation = lab.build(program, {"x": torch.linspace(0, 1, 5)}, graph=True)
+    other = lab.build("y = (x @ x).sum()", {"x": torch.ones(3, 3)}, graph=True)
+    graphs = set()
+    for _ in range(100):
+        found, _ = lab.engine.evaluate_many([evaluation, other])
+        assert not isinstance(found, PullbackError)
+        graphs.add(found.graph.SerializeToString(deterministic=True))
+    for seed in ("1", "2"):
+        graphs.add(_in_a_process(evaluation.SerializeToString(), seed))
+    assert len(graphs) == 1
+
+
+_RUN = """
+import sys
+from pullback.engine import Engine, configure_torch
+from pullback.v1.evaluation_pb2 import Evaluation
+configure_torch()
+found = Engine().evaluate(Evaluation.FromString(sys.stdin.buffer.read()))
+sys.stdout.buffer.write(found.graph.SerializeToString(deterministic=True))
+"""
+
+
+def _in_a_process(evaluation: bytes, hash_seed: str) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN],
+        input=evaluation,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+    return done.stdout

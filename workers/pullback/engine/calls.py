@@ -11,6 +11,7 @@ from pullback.engine.bindings import BINDINGS
 from pullback.engine.draws import Draws
 from pullback.engine.guards import GUARDS
 from pullback.engine.operands import match, matchings
+from pullback.engine.origins import note_origin
 from pullback.engine.price import needs_arguments, price_call
 from pullback.engine.reverse_calls import BACKWARD
 from pullback.engine.sizes import check_parts, check_size
@@ -76,7 +77,10 @@ class ReadyCall:
         if matching.bounded:
             matching.check_ranges(operands, keywords)
         if op in BACKWARD:
-            return BACKWARD[op](meter, self.function, matching.arguments(operands, keywords))
+            value = BACKWARD[op](meter, self.function, matching.arguments(operands, keywords))
+            if meter.notes_origins:
+                note_origin(self.call, value)
+            return value
         meter.begin(price)
         if meter.is_dry:
             self._check_dry(arguments)
@@ -89,6 +93,8 @@ class ReadyCall:
         value = self.function(*operands, **keywords)
         check_size(value, meter.limits)
         meter.end(self.call, value, price)
+        if meter.notes_origins:
+            note_origin(self.call, value)
         return value
 
     def _check_dry(self, arguments: Mapping[str, object]) -> None:

@@ -111,7 +111,13 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
     points = {name: tensor.clone() for name, tensor in stage.inputs.items()} if checks else {}
     for name in stage.request.tracked:
         stage.inputs[name].requires_grad_()
-    meter = Meter(stage.limits, stage.inputs.values(), is_dry=stage.device == "meta", spent=spent)
+    meter = Meter(
+        stage.limits,
+        stage.inputs.values(),
+        is_dry=stage.device == "meta",
+        spent=spent,
+        notes_origins=stage.request.wants_graph,
+    )
     try:
         state = stage.run(stage.inputs, meter)
         try:

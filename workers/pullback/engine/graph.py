@@ -17,6 +17,7 @@ from torch.autograd.graph import Node, get_gradient_edge
 
 from pullback.contract.errors import LimitExceeded
 from pullback.contract.limits import limit_metadata
+from pullback.engine.origins import origin
 from pullback.engine.wire import ROWS
 from pullback.v1 import graph_pb2, tensor_pb2
 
@@ -112,6 +113,9 @@ class _Walk:
             _describe(message.leaf, leaf)
             _describe(message, leaf)
             return message
+        call = origin(node)
+        if call is not None:
+            message.line, message.column = call.place.line, call.place.column
         made = node._input_metadata  # noqa: SLF001 - torch's only account of what the forward operation made
         if made:
             _describe(message, made[0])

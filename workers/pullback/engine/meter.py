@@ -55,6 +55,7 @@ class Meter:
         memory_scale: how many tensors each stands for: one, and its tangents in forward mode.
         work_scale: how many calls each stands for.
         spent: the counters of what went before, which count here too.
+        notes_origins: whether calls are noted in the autograd nodes that they make, for a graph to tell.
 
     Attributes:
         limits: what it may take.
@@ -73,7 +74,9 @@ class Meter:
         memory_scale: int = 1,
         work_scale: int = 1,
         spent: Meter | None = None,
+        notes_origins: bool = False,
     ) -> None:
+        self.notes_origins = notes_origins
         self.limits = limits
         self.is_dry = is_dry
         self.calls: int = 0 if spent is None else spent.calls
