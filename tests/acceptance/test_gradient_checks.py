@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2].joinpath("docs/gradient-checks.md").read_text()
 
 
-def test_the_pages_example_for_python_holds(system: System, capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints what the page says."""
-    ((code, printed),) = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL)
-    exec(compile(code, "docs/gradient-checks.md", "exec"), {"address": system.address})  # noqa: S102 - our own page
-    assert capsys.readouterr().out == printed
+def test_the_pages_examples_for_python_hold(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+    """They print what the page says."""
+    scope: dict[str, Any] = {"address": system.address}
+    for code, printed in re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL):
+        exec(compile(code, "docs/gradient-checks.md", "exec"), scope)  # noqa: S102 - our own page
+        assert capsys.readouterr().out == printed
 
 
 def test_the_pages_example_for_the_shell_holds(system: System) -> None:

@@ -57,6 +57,7 @@ def _check_company(evaluation: evaluation_pb2.Evaluation) -> None:
         ("stacked", evaluation.stacked),
         ("return_graph", evaluation.return_graph),
         ("export", evaluation.export),
+        ("detect_anomaly", evaluation.detect_anomaly),
     ):
         if given:
             raise InvalidArgument("does not go with batched inputs; ask for single rows", field=field)

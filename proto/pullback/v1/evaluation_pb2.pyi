@@ -32,6 +32,19 @@ class GradientAbsence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRADIENT_ABSENCE_NOT_TRACKED: _ClassVar[GradientAbsence]
     GRADIENT_ABSENCE_NOT_ACCUMULATED: _ClassVar[GradientAbsence]
 
+class AnomalyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANOMALY_KIND_UNSPECIFIED: _ClassVar[AnomalyKind]
+    ANOMALY_KIND_NAN: _ClassVar[AnomalyKind]
+    ANOMALY_KIND_INFINITY: _ClassVar[AnomalyKind]
+
+class AnomalyPass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANOMALY_PASS_UNSPECIFIED: _ClassVar[AnomalyPass]
+    ANOMALY_PASS_GIVEN: _ClassVar[AnomalyPass]
+    ANOMALY_PASS_FORWARD: _ClassVar[AnomalyPass]
+    ANOMALY_PASS_BACKWARD: _ClassVar[AnomalyPass]
+
 class GradientVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     GRADIENT_VERDICT_UNSPECIFIED: _ClassVar[GradientVerdict]
@@ -49,6 +62,13 @@ GRADIENT_ABSENCE_UNSPECIFIED: GradientAbsence
 GRADIENT_ABSENCE_INDEPENDENT: GradientAbsence
 GRADIENT_ABSENCE_NOT_TRACKED: GradientAbsence
 GRADIENT_ABSENCE_NOT_ACCUMULATED: GradientAbsence
+ANOMALY_KIND_UNSPECIFIED: AnomalyKind
+ANOMALY_KIND_NAN: AnomalyKind
+ANOMALY_KIND_INFINITY: AnomalyKind
+ANOMALY_PASS_UNSPECIFIED: AnomalyPass
+ANOMALY_PASS_GIVEN: AnomalyPass
+ANOMALY_PASS_FORWARD: AnomalyPass
+ANOMALY_PASS_BACKWARD: AnomalyPass
 GRADIENT_VERDICT_UNSPECIFIED: GradientVerdict
 GRADIENT_VERDICT_AGREES: GradientVerdict
 GRADIENT_VERDICT_DIFFERS: GradientVerdict
@@ -56,7 +76,7 @@ GRADIENT_VERDICT_KINK: GradientVerdict
 GRADIENT_VERDICT_UNDECIDED: GradientVerdict
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "batched_inputs", "check_gradient", "stacked")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "batched_inputs", "check_gradient", "detect_anomaly", "stacked")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +120,7 @@ class Evaluation(_message.Message):
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     BATCHED_INPUTS_FIELD_NUMBER: _ClassVar[int]
     CHECK_GRADIENT_FIELD_NUMBER: _ClassVar[int]
+    DETECT_ANOMALY_FIELD_NUMBER: _ClassVar[int]
     STACKED_FIELD_NUMBER: _ClassVar[int]
     program: str
     inputs: _containers.MessageMap[str, _tensor_pb2.Tensor]
@@ -123,8 +144,9 @@ class Evaluation(_message.Message):
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     batched_inputs: _containers.RepeatedScalarFieldContainer[str]
     check_gradient: bool
+    detect_anomaly: bool
     stacked: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., detect_anomaly: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -171,7 +193,7 @@ class Laplacian(_message.Message):
     def __init__(self) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "tangents", "laplacian", "products")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "anomalies", "tangents", "laplacian", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -227,6 +249,7 @@ class Result(_message.Message):
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     BLOCKS_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_CHECKS_FIELD_NUMBER: _ClassVar[int]
+    ANOMALIES_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
@@ -243,10 +266,34 @@ class Result(_message.Message):
     artifact: Artifact
     blocks: _containers.RepeatedCompositeFieldContainer[DerivativeBlock]
     gradient_checks: _containers.MessageMap[str, GradientCheck]
+    anomalies: _containers.RepeatedCompositeFieldContainer[Anomaly]
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     laplacian: _tensor_pb2.Tensor
     products: _containers.MessageMap[str, _tensor_pb2.Tensor]
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+
+class Anomaly(_message.Message):
+    __slots__ = ("kind", "line", "column", "op", "index", "value", "field", "node", "message")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PASS_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    OP_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    kind: AnomalyKind
+    line: int
+    column: int
+    op: str
+    index: _containers.RepeatedScalarFieldContainer[int]
+    value: float
+    field: str
+    node: str
+    message: str
+    def __init__(self, kind: _Optional[_Union[AnomalyKind, str]] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., op: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., value: _Optional[float] = ..., field: _Optional[str] = ..., node: _Optional[str] = ..., message: _Optional[str] = ..., **kwargs) -> None: ...
 
 class GradientCheck(_message.Message):
     __slots__ = ("verdict", "max_abs_error", "max_rel_error", "worst", "element_count", "checked_count")

@@ -115,6 +115,9 @@ def _eval(
     batched: Batched = None,
     value_only: Annotated[bool, typer.Option("--value-only", help="Compute no derivative.")] = False,
     graph: Annotated[bool, typer.Option("--graph", help="List the autograd graph's nodes.")] = False,
+    detect_anomaly: Annotated[
+        bool, typer.Option("--detect-anomaly", help="Tell where NaN and infinity first come up.")
+    ] = False,
     check_gradient: Annotated[
         bool,
         typer.Option(
@@ -146,6 +149,7 @@ def _eval(
             value_only=value_only,
             return_graph=graph,
             check_gradient=check_gradient,
+            detect_anomaly=detect_anomaly,
             device=device,
             timeout=timeout,
             seed=seed,

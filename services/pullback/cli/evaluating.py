@@ -31,6 +31,7 @@ class Request:
     value_only: bool = False
     return_graph: bool = False
     check_gradient: bool = False
+    detect_anomaly: bool = False
     device: Device = "auto"
     timeout: float | None = None
     seed: int = 0
@@ -61,6 +62,7 @@ def evaluate(request: Request, address: str) -> Evaluated:
             value_only=request.value_only,
             return_graph=request.return_graph,
             check_gradient=request.check_gradient,
+            detect_anomaly=request.detect_anomaly,
             device=request.device,
             timeout=request.timeout,
             seed=request.seed,

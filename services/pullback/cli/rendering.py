@@ -52,6 +52,8 @@ def as_text(evaluated: Evaluated) -> str:
     stream = StringIO()
     Console(file=stream, width=_WIDTH, color_system=None).print(table)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    for anomaly in evaluated.anomalies:
+        lines += f"first {anomaly.kind}: {anomaly.message}".splitlines()
     if evaluated.graph is not None:
         lines += _node_lines(evaluated.graph)
     return evaluated.printed + "".join(f"{line}\n" for line in lines)
@@ -96,6 +98,8 @@ def _json_derivatives(evaluated: Evaluated) -> dict[str, Any]:
             }
             for block in evaluated.message.blocks
         ]
+    if evaluated.anomalies:
+        found["anomalies"] = [_json_numbers(asdict(anomaly)) for anomaly in evaluated.anomalies]
     if evaluated.gradient_checks:
         found["gradient_checks"] = {
             name: _json_numbers(asdict(check)) for name, check in evaluated.gradient_checks.items()

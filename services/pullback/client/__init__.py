@@ -3,6 +3,7 @@
 Imports grpc, protobuf and numpy only. Torch tensors are taken and given where the caller has imported torch.
 """
 
+from pullback.client.anomalies import Anomaly
 from pullback.client.asynchronous import AsyncClient
 from pullback.client.blocking import Client
 from pullback.client.building import Device, evaluation
@@ -40,6 +41,7 @@ from pullback.contract.errors import (
 )
 
 __all__ = [
+    "Anomaly",
     "Artifact",
     "AsyncClient",
     "AsyncJobFuture",

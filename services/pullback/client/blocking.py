@@ -98,6 +98,7 @@ class Client:
         value_only: bool = False,
         return_graph: bool = False,
         check_gradient: bool = False,
+        detect_anomaly: bool = False,
         device: Device = "auto",
         timeout: float | None = None,
         seed: int = 0,
@@ -122,6 +123,7 @@ class Client:
             value_only: True for no derivative.
             return_graph: True for the autograd graph too.
             check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
+            detect_anomaly: True to have it told where NaN and infinity first come up; see `Evaluated.anomalies`.
             device: the class of device to run on.
             timeout: the longest that the call may take, in seconds, retries included; None for the service's own.
             seed: where the random numbers begin that the program draws, from 0 to 2**64 - 1.
@@ -137,7 +139,7 @@ class Client:
             request.evaluation, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
             derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
             batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
-            check_gradient=check_gradient, device=device,
+            check_gradient=check_gradient, detect_anomaly=detect_anomaly, device=device,
             timeout=timeout, seed=seed,
         )  # fmt: skip
         response = self._caller.call(self._stub.Evaluate, request, timeout)

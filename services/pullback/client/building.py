@@ -45,6 +45,7 @@ def evaluation(
     value_only: bool = False,
     return_graph: bool = False,
     check_gradient: bool = False,
+    detect_anomaly: bool = False,
     device: Device = "auto",
     timeout: float | None = None,
     seed: int = 0,
@@ -71,6 +72,7 @@ def evaluation(
         value_only: True for no derivative.
         return_graph: True for the autograd graph too.
         check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
+        detect_anomaly: True to have it told where NaN and infinity first come up; see `Evaluated.anomalies`.
         device: the class of device to run on.
         timeout: the longest that it may take, in seconds, waiting included; None for the service's default.
             One above the service's maximum is shortened to it. Of a job, it bounds each attempt, and waiting not.
@@ -85,7 +87,7 @@ def evaluation(
         message, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
         derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
         batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
-        check_gradient=check_gradient, device=device,
+        check_gradient=check_gradient, detect_anomaly=detect_anomaly, device=device,
         timeout=timeout, seed=seed,
     )  # fmt: skip
     return message
@@ -106,6 +108,7 @@ def write_evaluation(
     value_only: bool = False,
     return_graph: bool = False,
     check_gradient: bool = False,
+    detect_anomaly: bool = False,
     device: Device = "auto",
     timeout: float | None = None,
     seed: int = 0,
@@ -120,6 +123,7 @@ def write_evaluation(
     message.wrt.extend(as_names(wrt))
     message.return_graph = return_graph
     message.check_gradient = check_gradient
+    message.detect_anomaly = detect_anomaly
     for name, value in inputs.items():
         write_value(_entry(message.inputs, name), f'inputs["{name}"]', value)
     for name, value in (cotangents or {}).items():

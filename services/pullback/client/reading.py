@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
+from pullback.client.anomalies import read_anomaly
 from pullback.client.exporting import read_artifact
 from pullback.client.gradient_checks import read_gradient_check
 from pullback.client.notebook import as_html, picture
@@ -22,6 +23,7 @@ from pullback.v1 import evaluation_pb2 as pb
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pullback.client.anomalies import Anomaly
     from pullback.client.exporting import Artifact
     from pullback.client.gradient_checks import GradientCheck
     from pullback.v1.graph_pb2 import AutogradGraph
@@ -182,6 +184,11 @@ class Evaluated:
         """
         absent = self._result.absent_gradients
         return {name: ABSENCES.get(absent[name], "unknown") for name in sorted(absent)}
+
+    @cached_property
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        """The first NaN and the first infinity that came up, in order, where they were looked for."""
+        return tuple(map(read_anomaly, self._result.anomalies))
 
     @cached_property
     def gradient_checks(self) -> dict[str, GradientCheck]:

@@ -210,6 +210,7 @@ def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
         evaluation.export,
         evaluation.stacked,
         evaluation.check_gradient,
+        evaluation.detect_anomaly,
         _derivative(evaluation),
     ]
     for tensors in (evaluation.inputs, evaluation.cotangents, evaluation.tangents):

@@ -79,7 +79,7 @@ class ReadyCall:
         if op in BACKWARD:
             value = BACKWARD[op](meter, self.function, matching.arguments(operands, keywords))
             if meter.notes_origins:
-                note_origin(self.call, value)
+                self._note(value, (*operands, *keywords.values()), meter)
             return value
         meter.begin(price)
         if meter.is_dry:
@@ -94,8 +94,13 @@ class ReadyCall:
         check_size(value, meter.limits)
         meter.end(self.call, value, price)
         if meter.notes_origins:
-            note_origin(self.call, value)
+            self._note(value, (*operands, *keywords.values()), meter)
         return value
+
+    def _note(self, value: object, operands: tuple[object, ...], meter: Meter) -> None:
+        note_origin(self.call, value, meter.watch)
+        if meter.watch is not None:
+            meter.watch.look_at_result(self.call, operands, value)
 
     def _check_dry(self, arguments: Mapping[str, object]) -> None:
         for check in self.checks:

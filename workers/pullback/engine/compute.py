@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pullback.engine.anomalies import Watch
 from pullback.engine.derivatives import Found, differentiate, made_leaves
 from pullback.engine.derivatives.forward_mode import can_push, moved_outputs, push, read_tangents
 from pullback.engine.gradient_check import check_gradients
@@ -38,6 +39,7 @@ class Computed:
         graph: the graph behind the outputs, where it was asked for.
         meter: what it took.
         checks: how the gradients compare with finite differences, where that was asked for.
+        anomalies: the first NaN and the first infinity, where they were looked for.
     """
 
     outputs: dict[str, torch.Tensor]
@@ -46,6 +48,7 @@ class Computed:
     graph: graph_pb2.AutogradGraph | None
     meter: Meter
     checks: dict[str, evaluation_pb2.GradientCheck] = field(default_factory=dict)
+    anomalies: list[evaluation_pb2.Anomaly] = field(default_factory=list)
 
 
 @dataclass
@@ -109,6 +112,7 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
     checks = stage.request.checks_gradient and stage.device != "meta"
     # As they are before the program runs, which may change them.
     points = {name: tensor.clone() for name, tensor in stage.inputs.items()} if checks else {}
+    watch = _watch(stage)
     for name in stage.request.tracked:
         stage.inputs[name].requires_grad_()
     meter = Meter(
@@ -117,6 +121,7 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
         is_dry=stage.device == "meta",
         spent=spent,
         notes_origins=stage.request.wants_graph,
+        watch=watch,
     )
     try:
         state = stage.run(stage.inputs, meter)
@@ -128,6 +133,8 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
                 graph = read_graph(outputs, _leaf_names(state), stage.limits)
             found = differentiate(stage, state, outputs, meter)
             result = Computed(outputs, found, state.printer.text(), graph, meter)
+            if watch is not None:
+                result.anomalies = watch.found
             if checks:
                 result.checks = check_gradients(stage, points, found.gradients, meter)
             yield from _checked(stage, result)
@@ -135,6 +142,18 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
             state.close()
     finally:
         meter.close()
+
+
+def _watch(stage: Stage) -> Watch | None:
+    """Makes what looks for NaN and infinity, where that is asked for; it has seen what was given."""
+    request = stage.request
+    if not request.detects_anomaly or stage.device == "meta":
+        return None
+    watch = Watch(stage.program.source)
+    watch.look_at_given("inputs", dict(sorted(stage.inputs.items())))
+    for field_name, seeds in (("cotangents", request.cotangents), ("tangents", request.tangents)):
+        watch.look_at_given(field_name, {name: stage.read(seeds[name]) for name in sorted(seeds)})
+    return watch
 
 
 def _held(stage: Stage, state: Run, result: Computed) -> Iterator[Computed]:

@@ -238,6 +238,7 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
         len(evaluation.tangents),
         evaluation.stacked,
         evaluation.check_gradient,
+        evaluation.detect_anomaly,
         *kinds,
     )
     return key, tuple(numbers)

@@ -65,6 +65,7 @@ def _evaluate(
         for name, value in given.outputs.items():
             result.values[name].CopyFrom(write(value))
         _fill(result, given.found)
+        result.anomalies.extend(given.anomalies)
         for name, check in given.checks.items():
             result.gradient_checks[name].CopyFrom(check)
     return result

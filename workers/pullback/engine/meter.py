@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pullback.contract.limits import Limits
     from pullback.contract.program.ir import Call
+    from pullback.engine.anomalies import Watch
     from pullback.engine.price import Price
     from pullback.engine.reverse import Reverse
 
@@ -56,6 +57,7 @@ class Meter:
         work_scale: how many calls each stands for.
         spent: the counters of what went before, which count here too.
         notes_origins: whether calls are noted in the autograd nodes that they make, for a graph to tell.
+        watch: looks for what is not finite, where that is asked for.
 
     Attributes:
         limits: what it may take.
@@ -75,8 +77,10 @@ class Meter:
         work_scale: int = 1,
         spent: Meter | None = None,
         notes_origins: bool = False,
+        watch: Watch | None = None,
     ) -> None:
-        self.notes_origins = notes_origins
+        self.notes_origins = notes_origins or watch is not None
+        self.watch = watch
         self.limits = limits
         self.is_dry = is_dry
         self.calls: int = 0 if spent is None else spent.calls

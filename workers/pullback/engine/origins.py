@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from torch.autograd.graph import Node
 
     from pullback.contract.program.ir import Call
+    from pullback.engine.anomalies import Watch
 
 _ORIGIN = "pullback.origin"
 
 
-def note_origin(call: Call, value: object) -> None:
+def note_origin(call: Call, value: object, watch: Watch | None = None) -> None:
     """Notes a call in all nodes behind a value that have no note yet.
 
     Args:
         call: has just been made.
         value: what it made: a tensor, or tensors in tuples and lists.
+        watch: looks at what the nodes will compute.
     """
     stack = [*_nodes(value)]
     while stack:
@@ -32,6 +34,8 @@ def note_origin(call: Call, value: object) -> None:
         # What collects a leaf's gradient is of no call.
         if _ORIGIN not in metadata and not hasattr(node, "variable"):
             metadata[_ORIGIN] = call
+            if watch is not None:
+                watch.follow(node, call)
             stack += [following for following, _ in node.next_functions if following is not None]
 
 

@@ -36,6 +36,7 @@ class Request:
         order: the order of an n-th derivative.
         wants_graph: whether the autograd graph is asked for.
         checks_gradient: whether gradients are held against finite differences.
+        detects_anomaly: whether it is told where NaN and infinity come up.
     """
 
     outputs: tuple[str, ...]
@@ -51,6 +52,7 @@ class Request:
     order: int
     wants_graph: bool
     checks_gradient: bool
+    detects_anomaly: bool
 
     @property
     def differentiates(self) -> bool:
@@ -115,6 +117,7 @@ def _request(evaluation: evaluation_pb2.Evaluation, outputs: tuple[str, ...]) ->
         order=evaluation.nth_derivative.order,
         wants_graph=evaluation.return_graph,
         checks_gradient=evaluation.check_gradient,
+        detects_anomaly=evaluation.detect_anomaly,
     )
 
 

@@ -133,6 +133,7 @@ def _may_run_in_rows(code: Code, request: Request) -> bool:
         request.kind in {"gradient", "value_only"}
         and not request.wants_graph
         and not request.checks_gradient
+        and not request.detects_anomaly
         and not request.cotangents
         and request.wrt == request.tracked  # and nothing that the program binds
         and bool(program.inputs)

@@ -88,6 +88,7 @@ class EvaluationOptions(TypedDict, total=False):
     value_only: bool
     return_graph: bool
     check_gradient: bool
+    detect_anomaly: bool
     device: Device
     timeout: float | None
     seed: int
