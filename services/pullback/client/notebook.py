@@ -20,26 +20,28 @@ if TYPE_CHECKING:
 _SUMMED_UP = 100
 _DIGITS = 6
 
+# Seconds that a cell of a notebook waits for its picture.
+_PATIENCE = 10.0
+
 
 def picture(evaluated: Evaluated) -> str | None:
     """Draws a result's graph; None where it has none, or Graphviz cannot draw it."""
     if evaluated.graph is None:
         return None
     try:
-        return to_svg(evaluated.graph)
+        return to_svg(evaluated.graph, patience=_PATIENCE)
     except RuntimeError:
         return None
 
 
-def as_html(evaluated: Evaluated) -> str:
-    """Writes a result as a table, with the picture below it. All that came from the service is escaped."""
+def as_html(evaluated: Evaluated, drawn: str | None) -> str:
+    """Writes a result as a table, with a picture below it. All that came from the service is escaped."""
     rows = "".join(
         f"<tr><td>{html.escape(kind)}</td><td><code>{html.escape(name)}</code></td><td>{html.escape(spec)}</td>"
         f"<td><pre>{html.escape(text)}</pre></td></tr>"
         for kind, name, spec, text in _rows(evaluated)
     )
     printed = f"<pre>{html.escape(evaluated.printed)}</pre>" if evaluated.printed else ""
-    drawn = picture(evaluated)
     svg = "" if drawn is None else drawn[drawn.index("<svg") :]
     return f"{printed}<table>{rows}</table>{svg}"
 

@@ -79,12 +79,16 @@ class Evaluated:
 
     def _repr_svg_(self) -> str | None:
         """Draws the graph in a notebook, where it was asked for and Graphviz is installed."""
+        return self._picture
+
+    @cached_property
+    def _picture(self) -> str | None:
         return picture(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Shows values, derivatives and the graph in a notebook; it chooses between text and HTML."""
         del include, exclude  # a notebook may leave out what it does not want by itself
-        return {"text/plain": repr(self), "text/html": as_html(self)}
+        return {"text/plain": repr(self), "text/html": as_html(self, self._picture)}
 
     @property
     def message(self) -> pb.Result:

@@ -8,7 +8,7 @@ from pullback.engine.blame import blamed
 from pullback.engine.compute import computed
 from pullback.engine.export import make_artifact
 from pullback.engine.faults import BackwardFailed
-from pullback.engine.wire import write
+from pullback.engine.wire import write_to
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _evaluate(
     with computed(code, evaluation, limits, device, tally) as given:
         result = evaluation_pb2.Result(printed=given.printed, graph=given.graph)
         for name, value in given.outputs.items():
-            result.values[name].CopyFrom(write(value))
+            write_to(result.values[name], value)
         _fill(result, given.found)
         result.anomalies.extend(given.anomalies)
         for name, check in given.checks.items():
@@ -73,13 +73,13 @@ def _evaluate(
 
 def _fill(result: evaluation_pb2.Result, found: Found) -> None:
     for name, gradient in found.gradients.items():
-        result.gradients[name].CopyFrom(write(gradient))
+        write_to(result.gradients[name], gradient)
     result.absent_gradients.update(found.absent)
     for name, tangent in found.tangents.items():
-        result.tangents[name].CopyFrom(write(tangent))
+        write_to(result.tangents[name], tangent)
     for name, product in found.products.items():
-        result.products[name].CopyFrom(write(product))
+        write_to(result.products[name], product)
     for block in found.blocks:
-        result.blocks.add(output=block.output, wrt=block.wrt, tensor=write(block.tensor))
+        write_to(result.blocks.add(output=block.output, wrt=block.wrt).tensor, block.tensor)
     if found.laplacian is not None:
-        result.laplacian.CopyFrom(write(found.laplacian))
+        write_to(result.laplacian, found.laplacian)

@@ -58,12 +58,22 @@ def aligned_copy(data: bytes) -> NDArray[np.uint8]:
 
 
 def write(tensor: torch.Tensor) -> tensor_pb2.Tensor:
-    """Puts a tensor on the wire, whatever its strides, device and place in the autograd graph.
+    """Puts a tensor on the wire, in a message of its own; see `write_to`."""
+    message = tensor_pb2.Tensor()
+    write_to(message, tensor)
+    return message
+
+
+def write_to(message: tensor_pb2.Tensor, tensor: torch.Tensor) -> None:
+    """Puts a tensor into an empty message, whatever its strides, device and place in the autograd graph.
 
     Args:
+        message: a part of a result, filled in place: to copy one with a big tensor takes as long as to make it.
         tensor: of a data type in `ROWS`.
     """
-    return tensor_pb2.Tensor(dtype=ROWS[tensor.dtype].code, shape=tensor.shape, data=raw_bytes(tensor))
+    message.dtype = ROWS[tensor.dtype].code
+    message.shape.extend(tensor.shape)
+    message.data = raw_bytes(tensor)
 
 
 def raw_bytes(tensor: torch.Tensor) -> bytes:

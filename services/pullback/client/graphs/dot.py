@@ -46,15 +46,16 @@ def to_dot(graph: AutogradGraph, most: int = MOST_NODES) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def to_svg(graph: AutogradGraph, most: int = MOST_NODES) -> str:
+def to_svg(graph: AutogradGraph, most: int = MOST_NODES, *, patience: float = PATIENCE) -> str:
     """Draws a graph as a picture, by Graphviz's own program.
 
     Args:
         graph: what is drawn.
         most: the most nodes that are drawn, as in `to_dot`.
+        patience: the most seconds that Graphviz may take.
 
     Raises:
-        RuntimeError: Graphviz is not installed, or cannot draw it in a minute.
+        RuntimeError: Graphviz is not installed, or cannot draw it in that time.
     """
     program = shutil.which("dot")
     if program is None:
@@ -67,7 +68,7 @@ def to_svg(graph: AutogradGraph, most: int = MOST_NODES) -> str:
             input=to_dot(graph, most),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:

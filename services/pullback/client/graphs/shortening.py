@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Most nodes of a drawing, unless it is told otherwise.
 MOST_NODES = 400
 
+#: Most edges of a drawing: Mermaid refuses more, and Graphviz takes minutes for thousands.
+MOST_EDGES = 500
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -109,10 +112,14 @@ def _draw(graph: AutogradGraph, heads: dict[int, int], kept: frozenset[int]) -> 
             place = node_place(node)
             lines.append(f"line {place}" if place else "")
             shapes.append(Shape(f"n{node.id}", tuple(filter(None, lines)), kind))
+    arrows = _arrows(graph, heads, kept)
     left = len(graph.nodes) - sum(sizes.get(node, 1) for node in kept)
-    if left:
-        shapes.append(Shape("rest", (f"{left:,} more nodes",), "rest"))
-    return Drawing(tuple(shapes), tuple(_arrows(graph, heads, kept)))
+    more = [f"{left:,} more nodes"] if left else []
+    if len(arrows) > MOST_EDGES:
+        more.append(f"{len(arrows) - MOST_EDGES:,} more edges")
+    if more:
+        shapes.append(Shape("rest", tuple(more), "rest"))
+    return Drawing(tuple(shapes), tuple(arrows[:MOST_EDGES]))
 
 
 def _arrows(graph: AutogradGraph, heads: dict[int, int], kept: frozenset[int]) -> list[Arrow]:

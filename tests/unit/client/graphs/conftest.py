@@ -44,6 +44,16 @@ def chain() -> AutogradGraph:
 
 
 @pytest.fixture(scope="session")
+def dense() -> AutogradGraph:
+    """Three hundred nodes with thousands of edges: each stacks the sixty before it."""
+    lines = ["h0 = x"]
+    for number in range(1, 150):
+        before = ", ".join(f"h{each}" for each in range(max(0, number - 60), number))
+        lines.append(f"h{number} = torch.stack([{before}]).mean(0)")
+    return graph_of("\n".join([*lines, "y = h149.sum()"]), {"x": np.ones(2)})
+
+
+@pytest.fixture(scope="session")
 def braid() -> AutogradGraph:
     """Near ten thousand nodes, few of them in chains."""
     return graph_of("y = x\nfor _ in range(3100):\n    y = y*y.sin() + y\nz = y.sum()", {"x": np.ones(2)})

@@ -117,6 +117,18 @@ def test_of_a_big_graph_the_rest_is_counted(braid: AutogradGraph) -> None:
     assert "<svg" in to_svg(braid)
 
 
+def test_of_a_dense_graph_five_hundred_edges_are_drawn(dense: AutogradGraph, braid: AutogradGraph) -> None:
+    """As many as Mermaid takes; the others are counted."""
+    assert len(dense.edges) > 5_000
+    for graph in (dense, braid):
+        drawn = drawing(graph)
+        assert len(drawn.arrows) == 500
+        (rest,) = [shape.lines for shape in drawn.shapes if shape.kind == "rest"]
+        assert rest[-1].endswith("more edges")
+        assert to_mermaid(graph).count("-->") == 500
+        assert "<svg" in to_svg(graph)
+
+
 def test_a_small_graph_is_drawn_whole(graphs: Graphs) -> None:
     """Chains and all."""
     for graph in graphs.values():
