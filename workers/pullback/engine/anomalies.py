@@ -11,7 +11,7 @@ import torch
 
 from pullback.contract.program.diagnose import fault
 from pullback.engine.faults import spoken
-from pullback.engine.values import describe_operands
+from pullback.engine.values import describe_operands, element_index
 from pullback.engine.wire import describe_tensor
 from pullback.v1 import evaluation_pb2 as pb
 
@@ -93,7 +93,7 @@ class Watch:
         for kind, word, test in _KINDS:
             if kind in self._missing and (places := test(plain)).any():
                 first = int(places.flatten().to(torch.uint8).argmax())
-                yield kind, word, _place(first, tensor.shape)
+                yield kind, word, element_index(first, tensor.shape)
 
     def _add(  # noqa: PLR0917 - the fields of the message
         self,
@@ -130,11 +130,3 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
 
 def _at(index: list[int]) -> str:
     return f" at [{', '.join(map(str, index))}]" if index else ""
-
-
-def _place(number: int, shape: torch.Size) -> list[int]:
-    place = []
-    for size in reversed(shape):
-        number, at = divmod(number, size)
-        place.append(at)
-    return place[::-1]

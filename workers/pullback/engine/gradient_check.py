@@ -20,6 +20,7 @@ from pullback.contract.errors import InvalidArgument, LimitExceeded
 from pullback.contract.limits import limit_metadata
 from pullback.engine.meter import Meter
 from pullback.engine.outputs import output_values
+from pullback.engine.values import element_index
 from pullback.engine.wire import describe_tensor
 from pullback.v1 import evaluation_pb2
 
@@ -267,7 +268,7 @@ def _summary(point: torch.Tensor, found: list[_Found]) -> evaluation_pb2.Gradien
     # Of the elements that decide, the one that is furthest off.
     deciding = [each for each in found if each.verdict == check.verdict]
     worst = max(deciding, key=lambda each: math.inf if math.isnan(each.absolute) else each.absolute)
-    check.worst.index.extend(_place(worst.probe.element, point.shape))
+    check.worst.index.extend(element_index(worst.probe.element, point.shape))
     check.worst.is_imaginary = bool(worst.probe.part)
     check.worst.analytic = worst.analytic
     check.worst.numeric = worst.numeric
@@ -282,11 +283,3 @@ def _largest(errors: Iterator[float]) -> float:
             return math.nan
         largest = max(largest, error)
     return largest
-
-
-def _place(index: int, shape: torch.Size) -> list[int]:
-    place = []
-    for size in reversed(shape):
-        index, at = divmod(index, size)
-        place.append(at)
-    return place[::-1]

@@ -48,3 +48,12 @@ def describe_operands(values: tuple[object, ...]) -> str:
     if len(values) > MAX_DESCRIBED_OPERANDS:
         phrases.append("more")
     return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if len(phrases) > 1 else phrases)
+
+
+def element_index(number: int, shape: torch.Size) -> list[int]:
+    """Gives the index of an element, one number for each dimension, from its number in row-major order."""
+    index = []
+    for size in reversed(shape):
+        number, at = divmod(number, size)
+        index.append(at)
+    return index[::-1]
