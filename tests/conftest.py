@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, final
@@ -83,6 +84,13 @@ def missing() -> Callable[[str], NoReturn]:
         pytest.skip(reason)
 
     return skip_or_fail
+
+
+@pytest.fixture(scope="session")
+def graphviz(missing: Callable[[str], NoReturn]) -> None:
+    """Pictures of graphs are drawn by Graphviz, which is no Python package."""
+    if shutil.which("dot") is None:
+        missing("Graphviz is not installed")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from typer.testing import CliRunner
 
 from pullback.cli.app import app
@@ -14,12 +15,12 @@ from pullback.client import Client, Evaluated, evaluation
 from pullback.client.graphs import FORMATS, to_svg
 
 if TYPE_CHECKING:
-    import pytest
     from tests.acceptance.system import System
 
 PAGE = Path(__file__).parents[2].joinpath("docs/graphs.md").read_text()
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_the_pages_examples_hold(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,6 +43,7 @@ def test_every_form_of_the_page_is_there_is() -> None:
     assert set(re.findall(r"`(\.\w+)`", table)) == set(FORMATS)
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_a_graph_is_the_same_under_load_and_on_every_worker(system: System) -> None:
     """A hundred times among other evaluations, by whichever evaluator."""
     program = "a = x.sin()*x.cos()\nb = torch.stack([a, a*x, x]).logsumexp(0)\ny = (b @ b) + a.max()"

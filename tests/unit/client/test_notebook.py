@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pullback.client import Evaluated, tensor
 from pullback.v1 import evaluation_pb2 as pb
 from pullback.v1.graph_pb2 import AutogradGraph, GraphNode
@@ -15,6 +17,7 @@ def _result(**fields: Any) -> Evaluated:
     )
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_a_result_shows_values_gradients_and_the_picture_of_its_graph() -> None:
     """As HTML, with the text that a terminal shows beside it."""
     found = _result(graph=AutogradGraph(nodes=[GraphNode(name="MulBackward0")]))

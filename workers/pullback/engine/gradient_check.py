@@ -248,7 +248,7 @@ class _Differences:
 
 
 def _parts(tensor: torch.Tensor) -> torch.Tensor:
-    """Views, or where it is no float64 copies, a tensor as ``[elements, parts]``."""
+    """Views a tensor as ``[elements, parts]``, with one part for a real element and two for a complex one."""
     if tensor.is_complex():
         return torch.view_as_real(tensor.resolve_conj()).reshape(-1, 2)
     return tensor.reshape(-1, 1)

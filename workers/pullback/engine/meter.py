@@ -203,13 +203,21 @@ class Meter:
         self._count_backward(reverse, create_graph=create_graph)
         return reverse
 
-    def begin_stack(self, outputs: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor], count: int) -> int:
+    def begin_stack(
+        self,
+        outputs: Sequence[torch.Tensor],
+        inputs: Sequence[torch.Tensor],
+        count: int,
+        *,
+        kept: bool,
+    ) -> int:
         """Counts many backward passes over one graph, before they are made.
 
         Args:
             outputs: what is differentiated.
             inputs: with respect to what.
             count: how many passes there are.
+            kept: whether the gradients of all passes are kept.
 
         Returns:
             How many of them go together.
@@ -218,13 +226,12 @@ class Meter:
             TooBig: they would be beyond a limit.
         """
         reverse = self._priced(outputs, inputs)
-        # The gradients of all passes stay.
-        kept = count * sum(each.nbytes for each in inputs)
-        room = min(STACK_BYTES, self.limits.live_bytes - self._held.bytes() - kept)
+        results = count * sum(each.nbytes for each in inputs) if kept else 0
+        room = min(STACK_BYTES, self.limits.live_bytes - self._held.bytes() - results)
         together = min(count, max(1, room // max(1, reverse.peak)))
         reverse.nodes *= -(-count // together)
         reverse.work *= count
-        reverse.peak = reverse.peak * together + kept
+        reverse.peak = reverse.peak * together + results
         self._count_backward(reverse, create_graph=False)
         return together
 

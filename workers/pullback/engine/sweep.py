@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pullback.contract.batches import check_batch
 from pullback.contract.errors import InvalidArgument, LimitExceeded, PullbackError
 from pullback.contract.limits import limit_metadata
+from pullback.contract.tensors import check_spec, check_tensor
 from pullback.engine.outputs import check_result_bytes
 from pullback.engine.printing import cut_text
 from pullback.v1 import evaluation_pb2
@@ -41,6 +42,10 @@ class Rows:
     """
 
     def __init__(self, evaluation: evaluation_pb2.Evaluation, limits: Limits) -> None:
+        check = check_spec if evaluation.dry_run else check_tensor
+        for field in ("inputs", "cotangents", "tangents"):
+            for name, tensor in getattr(evaluation, field).items():
+                check(f'{field}["{name}"]', tensor, limits)
         self.count = check_batch(evaluation, limits)
         self._row = evaluation_pb2.Evaluation(program=evaluation.program)
         self._row.outputs.extend(evaluation.outputs)

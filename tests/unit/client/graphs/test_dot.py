@@ -45,12 +45,14 @@ def test_a_name_cannot_break_out_of_its_label() -> None:
     assert 'label="a\\"];\\\\ "' in to_dot(graph)
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_an_empty_graph_is_drawn() -> None:
     """A program without gradients has a graph without nodes."""
     assert "->" not in to_dot(AutogradGraph())
     assert "<svg" in to_svg(AutogradGraph())
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_graphviz_draws_every_graph(graphs: Graphs) -> None:
     """As SVG that an XML parser reads, with a title for each node and no script."""
     for name, graph in graphs.items():
@@ -60,6 +62,7 @@ def test_graphviz_draws_every_graph(graphs: Graphs) -> None:
         assert not [*root.iter("{http://www.w3.org/2000/svg}script")], name
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_markup_in_a_name_stays_text() -> None:
     """In a picture that a notebook puts into its page."""
     svg = to_svg(AutogradGraph(nodes=[GraphNode(name="<script>alert(1)</script>&")]))

@@ -104,6 +104,7 @@ def test_a_chain_is_drawn_as_one_node(chain: AutogradGraph) -> None:
     assert int(text.replace(",", "").split()[-2]) > 4_900
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_of_a_big_graph_the_rest_is_counted(braid: AutogradGraph) -> None:
     """And said to be left out; every arrow has both its ends."""
     assert len(braid.nodes) > 9_000
@@ -117,6 +118,7 @@ def test_of_a_big_graph_the_rest_is_counted(braid: AutogradGraph) -> None:
     assert "<svg" in to_svg(braid)
 
 
+@pytest.mark.usefixtures("graphviz")
 def test_of_a_dense_graph_five_hundred_edges_are_drawn(dense: AutogradGraph, braid: AutogradGraph) -> None:
     """As many as Mermaid takes; the others are counted."""
     assert len(dense.edges) > 5_000
@@ -138,6 +140,7 @@ def test_a_small_graph_is_drawn_whole(graphs: Graphs) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(FORMATS))
+@pytest.mark.usefixtures("graphviz")
 def test_the_same_graph_gives_the_same_file(graphs: Graphs, suffix: str) -> None:
     """Every time, in every form."""
     copy = AutogradGraph.FromString(graphs["layers"].SerializeToString())

@@ -248,7 +248,7 @@ def _twice(
         if is_tracked(output):
             # Any would do, but the derivatives of some operations take its logarithm.
             cotangent = torch.ones_like(output).detach().requires_grad_()
-            first = ReversePass(stage, meter, {name: output}, [*leaves.values()])
+            first = ReversePass(stage, meter, name, [output], [*leaves.values()])
             gradients = first.once([cotangent], create_graph=True)
             pairs = [
                 (gradient, tangents[leaf])
@@ -256,9 +256,7 @@ def _twice(
                 if gradient is not None and gradient.requires_grad
             ]
             if pairs:
-                # By name it is the output still, which is what errors are about.
-                linear = {f"{name}{'' if i == 0 else i}": pair[0] for i, pair in enumerate(pairs)}
-                second = ReversePass(stage, meter, linear, [cotangent])
+                second = ReversePass(stage, meter, name, [pair[0] for pair in pairs], [cotangent])
                 seeds = [pair[1] for pair in pairs]
                 found = second.stack(seeds) if stage.request.stack else second.once(seeds)
                 yield name, found[0]

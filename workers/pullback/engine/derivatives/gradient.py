@@ -35,9 +35,8 @@ def find_gradients(
 ) -> Found:
     """Computes the gradients with respect to some leaves."""
     seeds = find_seeds(stage, outputs, leaves)
-    reverse = ReversePass(
-        stage, meter, {name: seed.output for name, seed in seeds.items()}, [*leaves.values()]
-    )
+    given = [seed.output for seed in seeds.values()]
+    reverse = ReversePass(stage, meter, next(iter(seeds)), given, [*leaves.values()])
     cotangents = [seed.cotangent for seed in seeds.values()]
     found = reverse.stack(cotangents) if stage.request.stack else reverse.once(cotangents)
     return sort_out(leaves, found)

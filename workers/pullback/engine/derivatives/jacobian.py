@@ -38,7 +38,7 @@ def _rows(
 ) -> Gradients:
     if not output.numel():
         return tuple(output.new_zeros((*output.shape, *leaf.shape)) for leaf in leaves.values())
-    reverse = ReversePass(stage, meter, {name: output}, [*leaves.values()])
+    reverse = ReversePass(stage, meter, name, [output], [*leaves.values()])
     parts = [*reverse.parts(output.numel(), unit_rows(output))]
     return tuple(
         None if rows is None else rows.reshape((*output.shape, *leaf.shape))

@@ -26,7 +26,7 @@ from pullback.engine.faults import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pullback.engine.meter import Meter
     from pullback.engine.stage import Stage
@@ -49,7 +49,8 @@ class ReversePass:
     Args:
         stage: what has run.
         meter: counts what the passes take.
-        outputs: what is differentiated, by the names that errors call it.
+        name: the output that errors name.
+        outputs: what is differentiated.
         leaves: with respect to what.
     """
 
@@ -57,15 +58,16 @@ class ReversePass:
         self,
         stage: Stage,
         meter: Meter,
-        outputs: Mapping[str, torch.Tensor],
+        name: str,
+        outputs: Sequence[torch.Tensor],
         leaves: Sequence[torch.Tensor],
     ) -> None:
         self._stage = stage
         self._meter = meter
-        self._name = next(iter(outputs), "")
+        self._name = name
         # torch takes neither outputs nor leaves that are not tracked.
-        self._seeded = [is_tracked(output) for output in outputs.values()]
-        self._outputs = [output for output in outputs.values() if is_tracked(output)]
+        self._seeded = [is_tracked(output) for output in outputs]
+        self._outputs = [output for output in outputs if is_tracked(output)]
         self._asked = [is_tracked(leaf) for leaf in leaves]
         self._leaves = [leaf for leaf in leaves if is_tracked(leaf)]
 
@@ -104,12 +106,15 @@ class ReversePass:
         parts = [*self.parts(count, lambda start, stop: [each[start:stop] for each in cotangents])]
         return join(parts, len(self._asked))
 
-    def parts(self, count: int, seeds: Callable[[int, int], Sequence[torch.Tensor]]) -> Iterator[Part]:
+    def parts(
+        self, count: int, seeds: Callable[[int, int], Sequence[torch.Tensor]], *, kept: bool = True
+    ) -> Iterator[Part]:
         """Makes many passes, as many together as memory allows.
 
         Args:
             count: how many.
             seeds: gives the cotangents of the passes from one number up to another, stacked, one for each output.
+            kept: whether the gradients of all passes are kept to the end.
 
         Raises:
             LimitExceeded: as in `stack`, as are the others.
@@ -118,7 +123,7 @@ class ReversePass:
             yield Part(0, count, (None,) * len(self._asked))
             return
         with _Told(self):
-            together = self._meter.begin_stack(self._outputs, self._leaves, count)
+            together = self._meter.begin_stack(self._outputs, self._leaves, count, kept=kept)
         for start in range(0, count, together):
             stop = min(start + together, count)
             with _Told(self):

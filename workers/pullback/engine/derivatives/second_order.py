@@ -32,12 +32,14 @@ class _First:
     """The gradients, ready to be differentiated.
 
     Attributes:
-        output: the name of what is differentiated.
+        name: the output that errors name.
+        output: the name of what is differentiated; empty where that is of several outputs.
         leaves: with respect to what, by name: those that have a gradient.
         gradients: the same, each with a graph behind it where it is no constant.
         found: the gradients as they are returned, and which are absent.
     """
 
+    name: str
     output: str
     leaves: dict[str, torch.Tensor]
     gradients: dict[str, torch.Tensor]
@@ -48,14 +50,14 @@ def _first(
     stage: Stage, leaves: Mapping[str, torch.Tensor], outputs: Mapping[str, torch.Tensor], meter: Meter
 ) -> _First:
     seeds = find_seeds(stage, outputs, leaves)
-    reverse = ReversePass(
-        stage, meter, {name: seed.output for name, seed in seeds.items()}, [*leaves.values()]
-    )
+    given = [seed.output for seed in seeds.values()]
+    reverse = ReversePass(stage, meter, next(iter(seeds)), given, [*leaves.values()])
     gradients = reverse.once([seed.cotangent for seed in seeds.values()], create_graph=True)
     found = sort_out(leaves, gradients)
     graphs = dict(found.gradients)
     found.gradients = {name: gradient.detach() for name, gradient in graphs.items()}
     return _First(
+        name=next(iter(seeds)),
         output="" if stage.request.cotangents else next(iter(seeds)),
         leaves={name: leaves[name] for name in graphs},
         gradients=graphs,
@@ -82,7 +84,7 @@ def find_hessian(
 
 def _rows(first: _First, row: str, stage: Stage, meter: Meter) -> Gradients:
     gradient = first.gradients[row]
-    reverse = ReversePass(stage, meter, {first.output: gradient}, [*first.leaves.values()])
+    reverse = ReversePass(stage, meter, first.name, [gradient], [*first.leaves.values()])
     return join([*reverse.parts(gradient.numel(), unit_rows(gradient))], len(first.leaves))
 
 
@@ -102,7 +104,7 @@ def find_products(
     first = _first(stage, leaves, outputs, meter)
     moving = {name: gradient for name, gradient in first.gradients.items() if name in tangents}
     # The Hessian is symmetric: its product with the tangents is that of the tangents with it, one backward pass.
-    reverse = ReversePass(stage, meter, moving, [*first.leaves.values()])
+    reverse = ReversePass(stage, meter, first.name, [*moving.values()], [*first.leaves.values()])
     seeds = [tangents[name] for name in moving]
     none: Gradients = (None,) * len(first.leaves)
     products = none
@@ -122,8 +124,8 @@ def find_laplacian(
     output = outputs[first.output]
     total = torch.zeros_like(output).detach()
     for name, gradient in first.gradients.items():
-        reverse = ReversePass(stage, meter, {first.output: gradient}, [first.leaves[name]])
-        for part in reverse.parts(gradient.numel(), unit_rows(gradient)):
+        reverse = ReversePass(stage, meter, first.name, [gradient], [first.leaves[name]])
+        for part in reverse.parts(gradient.numel(), unit_rows(gradient), kept=False):
             (rows,) = part.gradients
             if rows is not None:
                 flat = rows.detach().reshape(part.stop - part.start, -1)
@@ -150,7 +152,7 @@ def find_nth_derivatives(
             if not is_tracked(derivative):
                 derivative = torch.zeros_like(leaf).detach()
                 break
-            reverse = ReversePass(stage, meter, {first.output: derivative}, [leaf])
+            reverse = ReversePass(stage, meter, first.name, [derivative], [leaf])
             (found,) = reverse.once([torch.ones_like(derivative)], create_graph=further > 0)
             derivative = torch.zeros_like(leaf).detach() if found is None else found
         first.found.blocks.append(Block(first.output, (name,), derivative.detach()))
