@@ -67,6 +67,7 @@ class Limits(BaseModel):
     export_ops: PositiveInt = Field(
         2_000, description="calls of an exported program; the exporters take milliseconds for each"
     )
+    descent_steps: PositiveInt = Field(10_000_000, description="steps of one descent")
     printed_chars: PositiveInt = Field(
         65_536, description="characters that `print` may make, before the text is cut"
     )

@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from pullback.v1 import graph_pb2 as _graph_pb2
+from pullback.v1 import optimization_pb2 as _optimization_pb2
 from pullback.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -76,7 +77,7 @@ GRADIENT_VERDICT_KINK: GradientVerdict
 GRADIENT_VERDICT_UNDECIDED: GradientVerdict
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "tangents", "batched_inputs", "check_gradient", "detect_anomaly", "stacked")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "descent_leg", "tangents", "batched_inputs", "check_gradient", "detect_anomaly", "stacked")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +118,7 @@ class Evaluation(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     EXPORT_FIELD_NUMBER: _ClassVar[int]
+    DESCENT_LEG_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     BATCHED_INPUTS_FIELD_NUMBER: _ClassVar[int]
     CHECK_GRADIENT_FIELD_NUMBER: _ClassVar[int]
@@ -141,12 +143,13 @@ class Evaluation(_message.Message):
     seed: int
     dry_run: bool
     export: ExportFormat
+    descent_leg: _optimization_pb2.DescentLeg
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     batched_inputs: _containers.RepeatedScalarFieldContainer[str]
     check_gradient: bool
     detect_anomaly: bool
     stacked: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., detect_anomaly: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLeg, _Mapping]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., detect_anomaly: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -193,7 +196,7 @@ class Laplacian(_message.Message):
     def __init__(self) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "anomalies", "tangents", "laplacian", "products")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "anomalies", "tangents", "laplacian", "descent_leg", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -252,6 +255,7 @@ class Result(_message.Message):
     ANOMALIES_FIELD_NUMBER: _ClassVar[int]
     TANGENTS_FIELD_NUMBER: _ClassVar[int]
     LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
+    DESCENT_LEG_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     values: _containers.MessageMap[str, _tensor_pb2.Tensor]
     gradients: _containers.MessageMap[str, _tensor_pb2.Tensor]
@@ -269,8 +273,9 @@ class Result(_message.Message):
     anomalies: _containers.RepeatedCompositeFieldContainer[Anomaly]
     tangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     laplacian: _tensor_pb2.Tensor
+    descent_leg: _optimization_pb2.DescentLegResult
     products: _containers.MessageMap[str, _tensor_pb2.Tensor]
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLegResult, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
 
 class Anomaly(_message.Message):
     __slots__ = ("kind", "line", "column", "op", "index", "value", "field", "node", "message")

@@ -88,6 +88,8 @@ class Checker:
             raise too_much("inputs", "bytes", size, self._limits.input_bytes, "input_bytes")
         if evaluation.dry_run:
             raise InvalidArgument("is the service's own; ask CheckProgram for estimates", field="dry_run")
+        if evaluation.HasField("descent_leg"):
+            raise InvalidArgument("is the service's own; ask Descend for descents", field="descent_leg")
         if evaluation.device and evaluation.device not in DEVICE_CLASSES:
             raise InvalidArgument(f"{evaluation.device} is not a known device", field="device")
         if evaluation.export not in _EXPORT_FORMATS:
@@ -207,6 +209,7 @@ def _outline(evaluation: evaluation_pb2.Evaluation) -> tuple[object, ...]:
         evaluation.program,
         evaluation.device,
         evaluation.dry_run,
+        evaluation.HasField("descent_leg"),
         evaluation.export,
         evaluation.stacked,
         evaluation.check_gradient,

@@ -30,7 +30,11 @@ from pullback.broker import (
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import MAX_MESSAGE_BYTES
 from pullback.gateway.checking import Checker
+from pullback.gateway.descents.handlers import SERVICE as DESCENT_SERVICE
+from pullback.gateway.descents.handlers import handlers as descent_handlers
+from pullback.gateway.descents.servicer import DescentServicer
 from pullback.gateway.desk import Desk
+from pullback.gateway.evaluating import Evaluating
 from pullback.gateway.handlers import SERVICE, handlers
 from pullback.gateway.jobs.creating import Intake
 from pullback.gateway.jobs.feeds import Feeds
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SERVICES = (SERVICE, JOB_SERVICE)
+SERVICES = (SERVICE, JOB_SERVICE, DESCENT_SERVICE)
 
 # How often Redis is asked for its room, in seconds.
 ROOM_SECONDS = 1.0
@@ -104,9 +108,13 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         )
         server = grpc.aio.server(options=_options(settings))
         checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
-        servicer = GradientServicer(desk, quarantine, settings, checker, tenants)
+        evaluating = Evaluating(desk, quarantine, settings)
+        servicer = GradientServicer(desk, evaluating, settings, checker, tenants)
+        descents = DescentServicer(desk, evaluating, settings, checker, tenants)
         job_servicer = JobServicer(shelves, feeds, Intake(checker, settings), tenants, desk)
-        server.add_generic_rpc_handlers((handlers(servicer), job_handlers(job_servicer)))
+        server.add_generic_rpc_handlers(
+            (handlers(servicer), job_handlers(job_servicer), descent_handlers(descents))
+        )
         checks = _standard_services(server, settings)
         port = _listen(server, settings.listen)
 

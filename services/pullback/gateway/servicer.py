@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pullback.broker import new_job
 from pullback.contract.errors import InvalidArgument, PullbackError, Stopping
-from pullback.contract.status import from_status
 from pullback.gateway import boundary
-from pullback.gateway.checking import check_request_id, limit_on_requests, timeout_ms
+from pullback.gateway.checking import check_request_id, limit_on_requests
 from pullback.gateway.outcomes import OutcomeStream
 from pullback.gateway.program import add_estimates, check_program, dry_evaluation
-from pullback.gateway.tenants import scoped
 from pullback.v1 import gradient_pb2 as pb
 
 if TYPE_CHECKING:
@@ -24,9 +21,9 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from pullback.broker import NewJob, Quarantine
     from pullback.gateway.checking import Checker
-    from pullback.gateway.desk import Desk, Outcome
+    from pullback.gateway.desk import Desk
+    from pullback.gateway.evaluating import Evaluating
     from pullback.gateway.settings import GatewaySettings
     from pullback.gateway.tenants import Tenant, Tenants
 
@@ -43,16 +40,13 @@ class GradientServicer:
     def __init__(
         self,
         desk: Desk,
-        quarantine: Quarantine,
+        evaluating: Evaluating,
         settings: GatewaySettings,
         checker: Checker,
         tenants: Tenants,
     ) -> None:
         self._desk = desk
-        self._quarantine = quarantine
-        self._most_ms = max(1, int(settings.max_timeout_seconds * 1000))
-        self._default_ms = min(max(1, int(settings.default_timeout_seconds * 1000)), self._most_ms)
-        self._retention_ms = int(settings.retention_seconds * 1000)
+        self._evaluating = evaluating
         self._limits = settings.limits
         self._checker = checker
         self._tenants = tenants
@@ -80,19 +74,11 @@ class GradientServicer:
         check_request_id(request.request_id, required=False)
         if self._checker.takes_long(request.evaluation):
             await asyncio.to_thread(self._checker.check, request.evaluation)
-        job = self._admit(request, request.request_id or uuid4().hex, tenant)
-        return _response(await self._outcome(job))
-
-    async def _outcome(self, job: NewJob) -> pb.EvaluateOutcome:
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        ticket = self._desk.submit(job, partial(_resolve, future))
-        try:
-            outcome = await future
-        finally:
-            self._desk.withdraw([ticket])
-        if isinstance(outcome, PullbackError):
-            raise outcome
-        return pb.EvaluateOutcome.FromString(outcome)
+        else:
+            self._checker.check(request.evaluation)
+        return pb.EvaluateResponse(
+            result=await self._evaluating.result(request.evaluation, tenant, request.request_id)
+        )
 
     @boundary.stream
     async def EvaluateStream(  # noqa: N802 - the RPC's name
@@ -155,21 +141,11 @@ class GradientServicer:
             raise InvalidArgument(f"{request_id!r} is still in flight on this stream", field="request_id")
         deliver = stream.expect(request_id)
         try:
-            stream.ticket(request_id, self._desk.submit(self._admit(request, request_id, tenant), deliver))
+            self._checker.check(request.evaluation)
+            job = self._evaluating.admit(request.evaluation, request_id, tenant)
+            stream.ticket(request_id, self._desk.submit(job, deliver))
         except PullbackError as error:
             deliver(error)
-
-    def _admit(self, request: pb.EvaluateRequest, request_id: str, tenant: Tenant) -> NewJob:
-        evaluation = request.evaluation
-        self._checker.check(evaluation)
-        if self._quarantine and (refusal := self._quarantine.refusal(tenant.tag, evaluation.program)):
-            raise refusal
-        # Not the call's own deadline: another call may join, with more time. gRPC cancels this one when its is over.
-        limit = timeout_ms(evaluation, self._default_ms, self._most_ms)
-        # Without an id of the caller's nobody can ask for the result again.
-        retention = self._retention_ms if request.request_id else 0
-        job_id = scoped(tenant, request_id)
-        return new_job(job_id, evaluation, timeout_ms=limit, retention_ms=retention, tenant=tenant.tag)
 
     @boundary.unary
     async def CheckProgram(  # noqa: N802 - the RPC's name
@@ -183,20 +159,11 @@ class GradientServicer:
         if request.input_specs and not response.diagnostics:
             evaluation = dry_evaluation(request, self._checker)
             job = new_job(
-                uuid4().hex, evaluation, timeout_ms=self._default_ms, retention_ms=0, tenant=tenant.tag
+                uuid4().hex,
+                evaluation,
+                timeout_ms=self._evaluating.default_ms,
+                retention_ms=0,
+                tenant=tenant.tag,
             )
-            add_estimates(response, await self._outcome(job))
+            add_estimates(response, await self._evaluating.outcome(job))
         return response
-
-
-def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    # A call that was just cancelled has not taken its ticket back yet.
-    if not future.done():
-        future.set_result(outcome)
-
-
-def _response(outcome: pb.EvaluateOutcome) -> pb.EvaluateResponse:
-    if outcome.HasField("error"):
-        error = from_status(outcome.error)
-        raise error or AssertionError(outcome.error.code)
-    return pb.EvaluateResponse(result=outcome.result)

@@ -15,6 +15,7 @@ from pullback.contract.limits import DEFAULT_LIMITS
 from pullback.contract.program import compile_program
 from pullback.engine.cache import Lru
 from pullback.engine.compute import Tally
+from pullback.engine.descent import run_leg
 from pullback.engine.dry_run import dry_run
 from pullback.engine.evaluate import evaluate_alone
 from pullback.engine.faults import out_of_memory
@@ -162,6 +163,8 @@ class Engine:
         code = self._code(evaluation.program)
         if evaluation.dry_run:
             return dry_run(code, evaluation, self._limits)
+        if evaluation.HasField("descent_leg"):
+            return run_leg(code, evaluation, self._limits, self._device)
         return evaluate_alone(code, evaluation, self._limits, self._device, tally)
 
     def _sweep(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
@@ -210,8 +213,8 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
 
     None where it is exported or a batch, or an input is too big for rows, so that it is not copied to find that out.
     """
-    # An export takes a second, and has nothing in common with others; a batch has rows of its own.
-    if evaluation.export or evaluation.batched_inputs:
+    # An export takes a second, and has nothing in common with others; a batch has rows of its own, a leg steps.
+    if evaluation.export or evaluation.batched_inputs or evaluation.HasField("descent_leg"):
         return None
     inputs = evaluation.inputs
     kinds: list[object] = []

@@ -13,6 +13,7 @@ turns up that came some other way. Before a tape is used, it has to give the bit
 
 from __future__ import annotations
 
+import math
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,10 @@ _UNFIT = frozenset(
     }
 )
 
+# Kernels whose result depends on a generator, or whose shape, which kernels behind them are given as a number, depends
+# on elements.
+_UNFIT_TAGS = frozenset({torch.Tag.nondeterministic_seeded, torch.Tag.dynamic_output_shape})
+
 # Kernels whose result follows from their operand's shape.
 _OF_SHAPE = frozenset({_aten.ones_like.default, _aten.zeros_like.default})
 
@@ -65,15 +70,22 @@ class _Call(NamedTuple):
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes the kernels down that run within its context."""
 
-    def __init__(self, inputs: Sequence[torch.Tensor], constants: Iterable[torch.Tensor]) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[torch.Tensor],
+        constants: Iterable[torch.Tensor],
+        most_bytes: float = math.inf,
+    ) -> None:
         """Begins a tape.
 
         Args:
             inputs: what the computation begins with, in the order in which `Tape.play` takes it.
             constants: the tensors besides that it may meet, the same every time.
+            most_bytes: the most bytes that all that is computed may take together.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._fits = True
+        self._bytes_left = most_bytes
         self._calls: list[_Call] = []
         self._inputs = len(inputs)
         self._slots: dict[int, int] = {}
@@ -119,7 +131,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return (
             self._fits
             and func not in _UNFIT
-            and torch.Tag.nondeterministic_seeded not in func.tags
+            and _UNFIT_TAGS.isdisjoint(func.tags)
             and not func._schema.is_mutable  # noqa: SLF001 - torch publishes it nowhere else
             and all(id(value) in self._slots for value in args if isinstance(value, torch.Tensor))
             and not any(map(_holds_tensors, args))
@@ -147,6 +159,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 for slot, arg in zip(slots, args, strict=True)
             )
             self._known[key] = target = self._new_slot()
+            self._bytes_left -= result.nbytes
+            self._fits = self._bytes_left >= 0
             self._calls.append(_Call(_FUNCTIONS.get(func, func), picker(operands), keywords, target))
         return self._known[key]
 

@@ -1,0 +1,1 @@
+"""`DescentService`: descents, cut into evaluations that are queued like any other."""
