@@ -153,9 +153,9 @@ def _check_bounds(
         for side in ("lower", "upper"):
             if bounds.HasField(side):
                 _check_bound(f"{path}.{side}", getattr(bounds, side), name, moved)
-        if bounds.HasField("lower") and bounds.HasField("upper"):
-            if not np.all(np.less_equal(decode(bounds.lower), decode(bounds.upper))):
-                raise InvalidArgument("is below the lower one somewhere", field=f"{path}.upper")
+        has_both = bounds.HasField("lower") and bounds.HasField("upper")
+        if has_both and not np.all(np.less_equal(decode(bounds.lower), decode(bounds.upper))):
+            raise InvalidArgument("is below the lower one somewhere", field=f"{path}.upper")
 
 
 def _check_bound(path: str, bound: tensor_pb2.Tensor, name: str, moved: tensor_pb2.Tensor) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from pullback.contract.errors import InvalidArgument
 from pullback.engine.blame import blamed
 from pullback.engine.derivatives import differentiate
@@ -18,6 +16,8 @@ from pullback.engine.wire import describe_tensor, raw_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import torch
 
     from pullback.contract.limits import Limits
     from pullback.engine.interpret import Code
@@ -97,7 +97,8 @@ class Objective:
 
     def _aliases(self, rows: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Gives the inputs as tensors of their own over the same memory, since a program may track and untrack them."""
-        return {name: tensor.detach() for name, tensor in (self._parameters | rows | self._constants).items()}
+        inputs = {**self._parameters, **rows, **self._constants}
+        return {name: tensor.detach() for name, tensor in inputs.items()}
 
     def _run(self, seed: int, inputs: Mapping[str, torch.Tensor]) -> Slope:
         try:
@@ -158,7 +159,10 @@ class Objective:
         with Recorder(varying, constants, MAX_TAPED_BYTES) as recorder:
             slope = self._run_code(self._code, seed, inputs)
         form.absent = frozenset(index for index, each in enumerate(slope.gradients) if each is None)
-        return recorder.tape([slope.loss, *(each for each in slope.gradients if each is not None)])
+        tape: Tape | None = recorder.tape(
+            [slope.loss, *(each for each in slope.gradients if each is not None)]
+        )
+        return tape
 
 
 class _Form:

@@ -151,7 +151,7 @@ class Walk:
             is_stalled = False
         else:
             before = [each.clone() for each in self._parameters.values()] if self._can_stall else []
-            self._optimizer.step(_Closure(self, slope))
+            self._optimizer.step(_Closure(self, slope))  # type: ignore[no-untyped-call]
             is_stalled = self._can_stall and all(map(torch.equal, before, self._parameters.values()))
         if self._schedule is not None:
             self._schedule.step()
