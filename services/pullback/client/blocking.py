@@ -14,21 +14,28 @@ from pullback.client.building import merged, new_request_id, write_evaluation
 from pullback.client.calling import Caller
 from pullback.client.channels import DEFAULT_ADDRESS, OPTIONS
 from pullback.client.checks import Checked, check_request, read_check
+from pullback.client.descents.blocking import Descent
+from pullback.client.descents.plans import Plan, descend_request
 from pullback.client.exporting import Artifact, artifact_of, export_request
 from pullback.client.faults import ended_early, from_rpc_error
 from pullback.client.flight import DEFAULT_BATCH, DEFAULT_IN_FLIGHT, Departure, Flight, Landing
 from pullback.client.jobs.blocking import Jobs
 from pullback.client.reading import Evaluated
 from pullback.client.retries import DEFAULT_RETRY_FOR
+from pullback.v1.descent_pb2_grpc import DescentServiceStub
 from pullback.v1.gradient_pb2 import EvaluateRequest, EvaluateStreamRequest
 from pullback.v1.gradient_pb2_grpc import GradientServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from pullback.client.building import Device, Names, Values
     from pullback.client.derivatives import Derivative
+    from pullback.client.descents.optimizers import Optimizer
+    from pullback.client.descents.plans import MiniBatches
+    from pullback.client.descents.reading import DescentState
+    from pullback.client.descents.schedules import Schedule
     from pullback.client.exporting import ExportFormat
     from pullback.contract.errors import PullbackError
     from pullback.v1.evaluation_pb2 import Evaluation
@@ -63,6 +70,7 @@ class Client:
             self._channel = grpc.secure_channel(address, credentials, OPTIONS)
         self._caller = Caller(address, retry_for)
         self._jobs = Jobs(self._channel, self._caller)
+        self._descents: Any = DescentServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._stub: Any = GradientServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Self:
@@ -186,6 +194,70 @@ class Client:
         )
         response = self._caller.call(self._stub.Evaluate, request, timeout)
         return artifact_of(response.result)
+
+    def descend(
+        self,
+        program: str,
+        /,
+        inputs: Values | None = None,
+        *,
+        optimizer: Optimizer | str,
+        steps: int,
+        schedule: Schedule | None = None,
+        loss_target: float | None = None,
+        loss_tolerance: float | None = None,
+        gradient_tolerance: float | None = None,
+        seconds: float | None = None,
+        bounds: Mapping[str, tuple[Any, Any]] | None = None,
+        batches: MiniBatches | None = None,
+        interval: int = 0,
+        watch: Names = (),
+        state: DescentState | None = None,
+        outputs: Names = (),
+        wrt: Names = (),
+        device: Device = "auto",
+        leg_timeout: float | None = None,
+        seed: int = 0,
+        **named_inputs: Any,
+    ) -> Descent:
+        """Brings a program's last output down, on the service; gives what it is followed with.
+
+        It runs in legs, each a queued evaluation of about a quarter of a second, so that a worker that dies costs no
+        more than one. A stream that breaks is opened again and gone on with from the last state that came.
+
+        Args:
+            program: the source text; its last output is the loss.
+            inputs: tensors to bind, by name, as in `evaluate`. The parameters begin at theirs.
+            optimizer: an `SGD`, `Adam`, `AdamW`, `RMSprop`, `Adagrad` or `LBFGS`; or a name, for torch's defaults.
+            steps: the most steps, those before `state` included.
+            schedule: how the learning rate changes, such as a `StepLR`; None where it stays.
+            loss_target: it ends at this loss, or below.
+            loss_tolerance: it ends where a step changes the loss by no more, times the larger of 1 and both losses.
+            gradient_tolerance: it ends where the 2-norm of the gradient is no larger.
+            seconds: the longest that it takes, waiting included.
+            bounds: the boxes that parameters are kept in: lower and upper value by name, None for no bound.
+            batches: the inputs of which each step sees some rows only; None for none.
+            interval: the steps from one moment that is told to the next; 0 for a hundredth of `steps`.
+            watch: the parameters that each moment tells of.
+            state: where an earlier descent stood, to go on from; None to begin.
+            outputs: the names to return at the end; the last is the loss. Empty for the last that the program makes.
+            wrt: the parameters; empty for all floating-point or complex inputs that do not come in mini-batches.
+            device: the class of device to run on.
+            leg_timeout: the longest that a leg may take, in seconds; None for the service's own.
+            seed: where random numbers begin: step k draws with `seed` + k.
+            **named_inputs: further inputs.
+
+        Raises:
+            InvalidArgument: an argument cannot be sent. What the service refuses is raised when it is looked at.
+        """
+        plan = Plan(
+            optimizer=optimizer, steps=steps, schedule=schedule, loss_target=loss_target,
+            loss_tolerance=loss_tolerance, gradient_tolerance=gradient_tolerance, seconds=seconds, bounds=bounds,
+            batches=batches, interval=interval, watch=watch, state=state, outputs=outputs, wrt=wrt, device=device,
+            leg_timeout=leg_timeout, seed=seed,
+        )  # fmt: skip
+        request = descend_request(program, merged(inputs, named_inputs), plan)
+        return Descent(self._descents.Descend, request, self._caller)
 
     def check(
         self,
