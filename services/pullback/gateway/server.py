@@ -107,14 +107,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             changed=feeds.heard,
         )
         server = grpc.aio.server(options=_options(settings))
-        checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
-        evaluating = Evaluating(desk, quarantine, settings)
-        servicer = GradientServicer(desk, evaluating, settings, checker, tenants)
-        descents = DescentServicer(desk, evaluating, settings, checker, tenants)
-        job_servicer = JobServicer(shelves, feeds, Intake(checker, settings), tenants, desk)
-        server.add_generic_rpc_handlers(
-            (handlers(servicer), job_handlers(job_servicer), descent_handlers(descents))
-        )
+        servicers = _Servicers(desk, quarantine, shelves, feeds, settings)
+        server.add_generic_rpc_handlers(servicers.handlers())
         checks = _standard_services(server, settings)
         port = _listen(server, settings.listen)
 
@@ -136,9 +130,30 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         await stop.wait()
         log.info("stopping: %d evaluations in flight", len(desk))
         await checks.enter_graceful_shutdown()
-        servicer.stop()
-        job_servicer.stop()
+        servicers.stop()
         await server.stop(settings.stop_grace_seconds)
+
+
+class _Servicers:
+    """What answers the calls of all services."""
+
+    def __init__(  # noqa: PLR0917 - what the services share
+        self, desk: Desk, quarantine: Quarantine, shelves: Shelves, feeds: Feeds, settings: GatewaySettings
+    ) -> None:
+        checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
+        evaluating = Evaluating(desk, quarantine, settings)
+        self._gradients = GradientServicer(desk, evaluating, settings, checker, tenants)
+        self._descents = DescentServicer(desk, evaluating, settings, checker, tenants)
+        self._jobs = JobServicer(shelves, feeds, Intake(checker, settings), tenants, desk)
+
+    def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        """Gives what a server needs to serve their RPCs."""
+        return handlers(self._gradients), job_handlers(self._jobs), descent_handlers(self._descents)
+
+    def stop(self) -> None:
+        """Refuses new calls, and ends those that go on elsewhere."""
+        self._gradients.stop()
+        self._jobs.stop()
 
 
 def _shelves(pipe: Pipe, redis: Redis, waker: Waker, settings: GatewaySettings) -> Shelves:

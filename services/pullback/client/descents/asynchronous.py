@@ -74,7 +74,7 @@ class AsyncDescent:
     async def _follow(self) -> AsyncGenerator[DescentPoint]:
         while self._following.descended is None:
             if self._is_cancelled:
-                raise Cancelled("the descent was given up")
+                return
             try:
                 self._call = self._method(self._following.request())
                 async for response in self._call:

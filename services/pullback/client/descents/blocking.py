@@ -86,7 +86,7 @@ class Descent:
     def _follow(self) -> Generator[DescentPoint]:
         while self._following.descended is None:
             if self._is_cancelled:
-                raise Cancelled("the descent was given up")
+                return
             try:
                 self._call = self._method(self._following.request())
                 if self._is_cancelled:
