@@ -16,6 +16,7 @@ from pullback.cli.derivatives import (
     Tangents,
     read_derivative,
 )
+from pullback.cli.descents.command import descend_command
 from pullback.cli.exits import FAILED, faults_reported, output_kept
 from pullback.cli.jobs.commands import jobs_app
 from pullback.cli.jobs.submit_command import submit_command
@@ -72,6 +73,7 @@ Seed = Annotated[
 
 app.add_typer(jobs_app)
 app.command("submit")(submit_command)
+app.command("descend")(descend_command)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ _ABSENCES = {
 
 def as_text(evaluated: Evaluated) -> str:
     """Writes what the program printed, then a table of values and gradients, then the graph's nodes."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = _new_table()
     _add_rows(table, "value", evaluated.message.values, evaluated.values)
     _add_rows(table, "gradient", evaluated.message.gradients, evaluated.gradients)
     for name, reason in evaluated.absent_gradients.items():
@@ -49,14 +49,35 @@ def as_text(evaluated: Evaluated) -> str:
     _add_derivatives(table, evaluated)
     for name, check in evaluated.gradient_checks.items():
         table.add_row("check", Text(name), "", Text(str(check)))
-    stream = StringIO()
-    Console(file=stream, width=_WIDTH, color_system=None).print(table)
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    lines = _lines(table)
     for anomaly in evaluated.anomalies:
         lines += f"first {anomaly.kind}: {anomaly.message}".splitlines()
     if evaluated.graph is not None:
         lines += _node_lines(evaluated.graph)
     return evaluated.printed + "".join(f"{line}\n" for line in lines)
+
+
+def tensor_lines(kind: str, tensors: Mapping[str, Tensor], arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Writes a line for each array, with what it is, its data type and its shape.
+
+    Args:
+        kind: what they are.
+        tensors: the arrays as they travelled, by name.
+        arrays: the same, in the order in which they are written.
+    """
+    table = _new_table()
+    _add_rows(table, kind, tensors, arrays)
+    return "".join(f"{line}\n" for line in _lines(table))
+
+
+def _new_table() -> Table:
+    return Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _lines(table: Table) -> list[str]:
+    stream = StringIO()
+    Console(file=stream, width=_WIDTH, color_system=None).print(table)
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
 def as_json_text(evaluated: Evaluated) -> str:
@@ -66,8 +87,8 @@ def as_json_text(evaluated: Evaluated) -> str:
     ``"Infinity"``, ``"-Infinity"``. A complex number is a list of its real and imaginary part.
     """
     document: dict[str, Any] = {
-        "values": {name: _json_safe(array.tolist()) for name, array in evaluated.values.items()},
-        "gradients": {name: _json_safe(array.tolist()) for name, array in evaluated.gradients.items()},
+        "values": {name: json_safe(array.tolist()) for name, array in evaluated.values.items()},
+        "gradients": {name: json_safe(array.tolist()) for name, array in evaluated.gradients.items()},
         "absent_gradients": evaluated.absent_gradients,
         **_json_derivatives(evaluated),
         "printed": evaluated.printed,
@@ -86,15 +107,15 @@ def _json_derivatives(evaluated: Evaluated) -> dict[str, Any]:
     """Gives the members that an evaluation of such a kind has, and no others."""
     found: dict[str, Any] = {}
     if evaluated.tangents:
-        found["tangents"] = {name: _json_safe(each.tolist()) for name, each in evaluated.tangents.items()}
+        found["tangents"] = {name: json_safe(each.tolist()) for name, each in evaluated.tangents.items()}
     if evaluated.products:
-        found["products"] = {name: _json_safe(each.tolist()) for name, each in evaluated.products.items()}
+        found["products"] = {name: json_safe(each.tolist()) for name, each in evaluated.products.items()}
     if evaluated.message.blocks:
         found["blocks"] = [
             {
                 "output": block.output,
                 "wrt": [*block.wrt],
-                "derivative": _json_safe(decode(block.tensor).tolist()),
+                "derivative": json_safe(decode(block.tensor).tolist()),
             }
             for block in evaluated.message.blocks
         ]
@@ -105,13 +126,13 @@ def _json_derivatives(evaluated: Evaluated) -> dict[str, Any]:
             name: _json_numbers(asdict(check)) for name, check in evaluated.gradient_checks.items()
         }
     if evaluated.laplacian is not None:
-        found["laplacian"] = _json_safe(evaluated.laplacian.tolist())
+        found["laplacian"] = json_safe(evaluated.laplacian.tolist())
     return found
 
 
 def _json_numbers(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: _json_safe([*value] if isinstance(value, tuple) else value) for name, value in fields.items()
+        name: json_safe([*value] if isinstance(value, tuple) else value) for name, value in fields.items()
     }
 
 
@@ -150,11 +171,12 @@ def _node_lines(graph: AutogradGraph) -> list[str]:
     return lines
 
 
-def _json_safe(value: Any) -> Any:
+def json_safe(value: Any) -> Any:
+    """Gives a number, or nested lists of them, as JSON can hold it."""
     if isinstance(value, list):
-        return [_json_safe(item) for item in value]
+        return [json_safe(item) for item in value]
     if isinstance(value, complex):
-        return [_json_safe(value.real), _json_safe(value.imag)]
+        return [json_safe(value.real), json_safe(value.imag)]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -137,7 +137,7 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
 class _Servicers:
     """What answers the calls of all services."""
 
-    def __init__(  # noqa: PLR0917 - what the services share
+    def __init__(
         self, desk: Desk, quarantine: Quarantine, shelves: Shelves, feeds: Feeds, settings: GatewaySettings
     ) -> None:
         checker, tenants = Checker(settings.limits), Tenants(settings.tenant_header)
