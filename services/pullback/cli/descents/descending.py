@@ -83,15 +83,15 @@ def _follow(descent: Descent, steps: int, files: Files) -> Descended:
     kept: DescentState | None = None
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("step", total=steps, told="")
-        for point in descent:
-            bar.update(
-                task,
-                completed=point.step,
-                told=f"loss {point.loss:.6g}  gradient {point.gradient_norm:.3g}",
-            )
-            if files.state is not None and descent.state is not None and descent.state is not kept:
+        for points in descent.news():
+            for point in points:
+                told = f"loss {point.loss:.6g}  gradient {point.gradient_norm:.3g}"
+                bar.update(task, completed=point.step, told=told)
+            if descent.state is not None and descent.state is not kept:
                 kept = descent.state
-                kept.save(files.state)
+                bar.update(task, completed=kept.step)
+                if files.state is not None:
+                    kept.save(files.state)
         descended = descent.result()
     if files.state is not None:
         descended.state.save(files.state)

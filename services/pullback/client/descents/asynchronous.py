@@ -32,11 +32,16 @@ class AsyncDescent:
         self._following = Following(request, caller.retry_for)
         self._call: Any = None
         self._is_cancelled = False
-        self._moments = self._follow()
+        self._news = self._follow()
+        self._moments = self._each()
 
     def __aiter__(self) -> AsyncIterator[DescentPoint]:
         """Gives its moments, as `Descent` does."""
         return self._moments
+
+    def news(self) -> AsyncIterator[list[DescentPoint]]:
+        """Gives what each word of the service has that is new, as `Descent.news` does."""
+        return self._news
 
     async def __aenter__(self) -> Self:
         return self
@@ -46,6 +51,7 @@ class AsyncDescent:
     ) -> None:
         self.cancel()
         await self._moments.aclose()
+        await self._news.aclose()
 
     @property
     def state(self) -> DescentState | None:
@@ -59,7 +65,7 @@ class AsyncDescent:
 
     async def result(self) -> Descended:
         """Waits for the end, as `Descent.result` does."""
-        async for _ in self._moments:
+        async for _ in self._news:
             pass
         if self._following.descended is None:
             raise self._following.failure or Cancelled("the descent was given up before its end")
@@ -71,15 +77,19 @@ class AsyncDescent:
         if self._call is not None:
             self._call.cancel()
 
-    async def _follow(self) -> AsyncGenerator[DescentPoint]:
+    async def _each(self) -> AsyncGenerator[DescentPoint]:
+        async for moments in self._news:
+            for moment in moments:
+                yield moment
+
+    async def _follow(self) -> AsyncGenerator[list[DescentPoint]]:
         while self._following.descended is None:
             if self._is_cancelled:
                 return
             try:
                 self._call = self._method(self._following.request())
                 async for response in self._call:
-                    for moment in self._following.hear(response):
-                        yield moment
+                    yield self._following.hear(response)
                 fault: PullbackError = ended_early(self._caller.address)
             except grpc.RpcError as error:
                 fault = from_rpc_error(error, self._caller.address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, final
 
 import grpc
@@ -35,7 +36,8 @@ class Descent:
         self._following = Following(request, caller.retry_for)
         self._call: Any = None
         self._is_cancelled = False
-        self._moments = self._follow()
+        self._news = self._follow()
+        self._moments = chain.from_iterable(self._news)
 
     def __iter__(self) -> Iterator[DescentPoint]:
         """Gives its moments, each once, as they come.
@@ -45,6 +47,16 @@ class Descent:
             ServiceError: the service is at fault, or could not be reached for as long as `retry_for`.
         """
         return self._moments
+
+    def news(self) -> Iterator[list[DescentPoint]]:
+        """Gives what each word of the service has that is new, as it comes: a `state`, and moments, or none.
+
+        For a progress bar; iterate over the descent itself where only moments count.
+
+        Raises:
+            PullbackError: as when iterated over.
+        """
+        return self._news
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +83,7 @@ class Descent:
             CallerError: it is wrong or too big, a step failed, or it was cancelled.
             ServiceError: the service is at fault, or could not be reached for as long as `retry_for`.
         """
-        for _ in self._moments:
+        for _ in self._news:
             pass
         if self._following.descended is None:
             raise self._following.failure or Cancelled("the descent was given up before its end")
@@ -83,7 +95,7 @@ class Descent:
         if self._call is not None:
             self._call.cancel()
 
-    def _follow(self) -> Generator[DescentPoint]:
+    def _follow(self) -> Generator[list[DescentPoint]]:
         while self._following.descended is None:
             if self._is_cancelled:
                 return
@@ -92,7 +104,7 @@ class Descent:
                 if self._is_cancelled:
                     self._call.cancel()
                 for response in self._call:
-                    yield from self._following.hear(response)
+                    yield self._following.hear(response)
                 fault: PullbackError = ended_early(self._caller.address)
             except grpc.RpcError as error:
                 fault = from_rpc_error(error, self._caller.address)

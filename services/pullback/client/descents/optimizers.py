@@ -156,7 +156,8 @@ def write_optimizer(message: pb.Optimizer, optimizer: Optimizer | str) -> None:
     try:
         _write(getattr(message, kinds[type(optimizer)]), optimizer)
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"cannot be sent: {error}", field="optimizer") from error
+        name = kinds[type(optimizer)]
+        raise InvalidArgument(f"{name} cannot be sent: {error}", field="optimizer") from error
 
 
 def _write(options: object, optimizer: Optimizer) -> None:
