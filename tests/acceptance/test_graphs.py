@@ -30,10 +30,10 @@ def test_the_pages_examples_hold(
     result = CliRunner().invoke(app, [*shlex.split(command), "--address", system.address])
     assert result.exit_code == 0, result.output
     assert "<svg" in Path("graph.svg").read_text()
-    ((code, printed),) = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL)
     scope: dict[str, Any] = {"address": system.address}
-    exec(compile(code, "docs/graphs.md", "exec"), scope)  # noqa: S102 - our own page
-    assert capsys.readouterr().out == printed
+    for code, printed in re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL):
+        exec(compile(code, "docs/graphs.md", "exec"), scope)  # noqa: S102 - our own page
+        assert capsys.readouterr().out == printed
     assert "<svg" in scope["picture"]
 
 
@@ -63,3 +63,17 @@ def test_a_graph_is_the_same_under_load_and_on_every_worker(system: System) -> N
     assert graphs == {again.message.graph.SerializeToString(deterministic=True)}
     assert again.graph is not None
     assert again._repr_svg_() == to_svg(again.graph)
+
+
+@pytest.mark.usefixtures("graphviz")
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+@pytest.mark.parametrize("show", ["program", "both"])
+def test_the_command_writes_the_program_in_every_form(
+    system: System, tmp_path: Path, show: str, suffix: str
+) -> None:
+    """Alone, and beside the autograd graph."""
+    file = tmp_path / f"graph{suffix}"
+    words = ["graph", "y = (a*2 + a).sum()", "a=[1,2]", "--show", show, "--most", "50", "-o", str(file)]
+    result = CliRunner().invoke(app, [*words, "--address", system.address])
+    assert result.exit_code == 0, result.output
+    assert file.stat().st_size > 100

@@ -56,6 +56,7 @@ def _check_company(evaluation: evaluation_pb2.Evaluation) -> None:
     for field, given in (
         ("stacked", evaluation.stacked),
         ("return_graph", evaluation.return_graph),
+        ("return_program_graph", evaluation.return_program_graph),
         ("export", evaluation.export),
         ("detect_anomaly", evaluation.detect_anomaly),
     ):

@@ -30,7 +30,8 @@ _MAX_STATE_TENSORS = 4_096
 
 # Fields of an evaluation that a descent has no use for.
 _FOREIGN = (
-    "cotangents", "tangents", "stacked", "batched_inputs", "return_graph", "check_gradient", "detect_anomaly", "export",
+    "cotangents", "tangents", "stacked", "batched_inputs", "return_graph", "return_program_graph",
+    "check_gradient", "detect_anomaly", "export",
 )  # fmt: skip
 
 

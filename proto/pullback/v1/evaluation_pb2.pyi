@@ -4,6 +4,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from pullback.v1 import graph_pb2 as _graph_pb2
 from pullback.v1 import optimization_pb2 as _optimization_pb2
+from pullback.v1 import program_graph_pb2 as _program_graph_pb2
 from pullback.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -77,7 +78,7 @@ GRADIENT_VERDICT_KINK: GradientVerdict
 GRADIENT_VERDICT_UNDECIDED: GradientVerdict
 
 class Evaluation(_message.Message):
-    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "device", "timeout", "seed", "dry_run", "export", "descent_leg", "tangents", "batched_inputs", "check_gradient", "detect_anomaly", "stacked")
+    __slots__ = ("program", "inputs", "outputs", "wrt", "gradient", "value_only", "jvp", "jacobian", "hessian", "hessian_vector_product", "nth_derivative", "laplacian", "cotangents", "return_graph", "return_program_graph", "device", "timeout", "seed", "dry_run", "export", "descent_leg", "tangents", "batched_inputs", "check_gradient", "detect_anomaly", "stacked")
     class InputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +114,7 @@ class Evaluation(_message.Message):
     LAPLACIAN_FIELD_NUMBER: _ClassVar[int]
     COTANGENTS_FIELD_NUMBER: _ClassVar[int]
     RETURN_GRAPH_FIELD_NUMBER: _ClassVar[int]
+    RETURN_PROGRAM_GRAPH_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +140,7 @@ class Evaluation(_message.Message):
     laplacian: Laplacian
     cotangents: _containers.MessageMap[str, _tensor_pb2.Tensor]
     return_graph: bool
+    return_program_graph: bool
     device: Device
     timeout: _duration_pb2.Duration
     seed: int
@@ -149,7 +152,7 @@ class Evaluation(_message.Message):
     check_gradient: bool
     detect_anomaly: bool
     stacked: bool
-    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLeg, _Mapping]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., detect_anomaly: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
+    def __init__(self, program: _Optional[str] = ..., inputs: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., outputs: _Optional[_Iterable[str]] = ..., wrt: _Optional[_Iterable[str]] = ..., gradient: _Optional[_Union[Gradient, _Mapping]] = ..., value_only: _Optional[_Union[ValueOnly, _Mapping]] = ..., jvp: _Optional[_Union[Jvp, _Mapping]] = ..., jacobian: _Optional[_Union[Jacobian, _Mapping]] = ..., hessian: _Optional[_Union[Hessian, _Mapping]] = ..., hessian_vector_product: _Optional[_Union[HessianVectorProduct, _Mapping]] = ..., nth_derivative: _Optional[_Union[NthDerivative, _Mapping]] = ..., laplacian: _Optional[_Union[Laplacian, _Mapping]] = ..., cotangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., return_graph: _Optional[bool] = ..., return_program_graph: _Optional[bool] = ..., device: _Optional[_Union[Device, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., dry_run: _Optional[bool] = ..., export: _Optional[_Union[ExportFormat, str]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLeg, _Mapping]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., batched_inputs: _Optional[_Iterable[str]] = ..., check_gradient: _Optional[bool] = ..., detect_anomaly: _Optional[bool] = ..., stacked: _Optional[bool] = ...) -> None: ...
 
 class Gradient(_message.Message):
     __slots__ = ()
@@ -196,7 +199,7 @@ class Laplacian(_message.Message):
     def __init__(self) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("values", "gradients", "absent_gradients", "graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "anomalies", "tangents", "laplacian", "descent_leg", "products")
+    __slots__ = ("values", "gradients", "absent_gradients", "graph", "program_graph", "printed", "device", "worker", "engine", "timings", "estimates", "artifact", "blocks", "gradient_checks", "anomalies", "tangents", "laplacian", "descent_leg", "products")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +246,7 @@ class Result(_message.Message):
     GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     ABSENT_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
     GRAPH_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_GRAPH_FIELD_NUMBER: _ClassVar[int]
     PRINTED_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +265,7 @@ class Result(_message.Message):
     gradients: _containers.MessageMap[str, _tensor_pb2.Tensor]
     absent_gradients: _containers.ScalarMap[str, GradientAbsence]
     graph: _graph_pb2.AutogradGraph
+    program_graph: _program_graph_pb2.ProgramGraph
     printed: str
     device: Device
     worker: str
@@ -275,7 +280,7 @@ class Result(_message.Message):
     laplacian: _tensor_pb2.Tensor
     descent_leg: _optimization_pb2.DescentLegResult
     products: _containers.MessageMap[str, _tensor_pb2.Tensor]
-    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLegResult, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., gradients: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., absent_gradients: _Optional[_Mapping[str, GradientAbsence]] = ..., graph: _Optional[_Union[_graph_pb2.AutogradGraph, _Mapping]] = ..., program_graph: _Optional[_Union[_program_graph_pb2.ProgramGraph, _Mapping]] = ..., printed: _Optional[str] = ..., device: _Optional[_Union[Device, str]] = ..., worker: _Optional[str] = ..., engine: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., estimates: _Optional[_Union[Estimates, _Mapping]] = ..., artifact: _Optional[_Union[Artifact, _Mapping]] = ..., blocks: _Optional[_Iterable[_Union[DerivativeBlock, _Mapping]]] = ..., gradient_checks: _Optional[_Mapping[str, GradientCheck]] = ..., anomalies: _Optional[_Iterable[_Union[Anomaly, _Mapping]]] = ..., tangents: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ..., laplacian: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., descent_leg: _Optional[_Union[_optimization_pb2.DescentLegResult, _Mapping]] = ..., products: _Optional[_Mapping[str, _tensor_pb2.Tensor]] = ...) -> None: ...
 
 class Anomaly(_message.Message):
     __slots__ = ("kind", "line", "column", "op", "index", "value", "field", "node", "message")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from pullback.v1 import tensor_pb2 as pullback_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pullback/v1/graph.proto\x12\x0bpullback.v1\x1a\x18pullback/v1/tensor.proto\"\xa0\x01\n\rAutogradGraph\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12%\n\x05nodes\x18\x02 \x03(\x0b\x32\x16.pullback.v1.GraphNode\x12%\n\x05\x65\x64ges\x18\x03 \x03(\x0b\x32\x16.pullback.v1.GraphEdge\x12)\n\x07outputs\x18\x04 \x03(\x0b\x32\x18.pullback.v1.GraphOutput\"\xcf\x01\n\tGraphNode\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12$\n\x04leaf\x18\x03 \x01(\x0b\x32\x16.pullback.v1.GraphLeaf\x12/\n\rsaved_tensors\x18\x04 \x03(\x0b\x32\x18.pullback.v1.SavedTensor\x12\r\n\x05shape\x18\x05 \x03(\x03\x12$\n\x05\x64type\x18\x06 \x01(\x0e\x32\x15.pullback.v1.DataType\x12\x0c\n\x04line\x18\x07 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x08 \x01(\x05\"N\n\tGraphLeaf\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12$\n\x05\x64type\x18\x03 \x01(\x0e\x32\x15.pullback.v1.DataType\"P\n\x0bSavedTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12$\n\x05\x64type\x18\x03 \x01(\x0e\x32\x15.pullback.v1.DataType\"Z\n\tGraphEdge\x12\x11\n\tfrom_node\x18\x01 \x01(\x05\x12\x13\n\x0binput_index\x18\x02 \x01(\x05\x12\x0f\n\x07to_node\x18\x03 \x01(\x05\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\"M\n\x0bGraphOutput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\x04node\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x0coutput_index\x18\x03 \x01(\x05\x42\x07\n\x05_nodeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17pullback/v1/graph.proto\x12\x0bpullback.v1\x1a\x18pullback/v1/tensor.proto\"\xa0\x01\n\rAutogradGraph\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12%\n\x05nodes\x18\x02 \x03(\x0b\x32\x16.pullback.v1.GraphNode\x12%\n\x05\x65\x64ges\x18\x03 \x03(\x0b\x32\x16.pullback.v1.GraphEdge\x12)\n\x07outputs\x18\x04 \x03(\x0b\x32\x18.pullback.v1.GraphOutput\"\xfb\x01\n\tGraphNode\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12$\n\x04leaf\x18\x03 \x01(\x0b\x32\x16.pullback.v1.GraphLeaf\x12/\n\rsaved_tensors\x18\x04 \x03(\x0b\x32\x18.pullback.v1.SavedTensor\x12\r\n\x05shape\x18\x05 \x03(\x03\x12$\n\x05\x64type\x18\x06 \x01(\x0e\x32\x15.pullback.v1.DataType\x12\x0c\n\x04line\x18\x07 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x08 \x01(\x05\x12\x19\n\x0cprogram_node\x18\t \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_program_node\"N\n\tGraphLeaf\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12$\n\x05\x64type\x18\x03 \x01(\x0e\x32\x15.pullback.v1.DataType\"P\n\x0bSavedTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12$\n\x05\x64type\x18\x03 \x01(\x0e\x32\x15.pullback.v1.DataType\"Z\n\tGraphEdge\x12\x11\n\tfrom_node\x18\x01 \x01(\x05\x12\x13\n\x0binput_index\x18\x02 \x01(\x05\x12\x0f\n\x07to_node\x18\x03 \x01(\x05\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\"M\n\x0bGraphOutput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\x04node\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x0coutput_index\x18\x03 \x01(\x05\x42\x07\n\x05_nodeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTOGRADGRAPH']._serialized_start=67
   _globals['_AUTOGRADGRAPH']._serialized_end=227
   _globals['_GRAPHNODE']._serialized_start=230
-  _globals['_GRAPHNODE']._serialized_end=437
-  _globals['_GRAPHLEAF']._serialized_start=439
-  _globals['_GRAPHLEAF']._serialized_end=517
-  _globals['_SAVEDTENSOR']._serialized_start=519
-  _globals['_SAVEDTENSOR']._serialized_end=599
-  _globals['_GRAPHEDGE']._serialized_start=601
-  _globals['_GRAPHEDGE']._serialized_end=691
-  _globals['_GRAPHOUTPUT']._serialized_start=693
-  _globals['_GRAPHOUTPUT']._serialized_end=770
+  _globals['_GRAPHNODE']._serialized_end=481
+  _globals['_GRAPHLEAF']._serialized_start=483
+  _globals['_GRAPHLEAF']._serialized_end=561
+  _globals['_SAVEDTENSOR']._serialized_start=563
+  _globals['_SAVEDTENSOR']._serialized_end=643
+  _globals['_GRAPHEDGE']._serialized_start=645
+  _globals['_GRAPHEDGE']._serialized_end=735
+  _globals['_GRAPHOUTPUT']._serialized_start=737
+  _globals['_GRAPHOUTPUT']._serialized_end=814
 # @@protoc_insertion_point(module_scope)

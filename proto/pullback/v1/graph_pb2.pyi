@@ -20,7 +20,7 @@ class AutogradGraph(_message.Message):
     def __init__(self, schema_version: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[GraphNode, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[GraphEdge, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[GraphOutput, _Mapping]]] = ...) -> None: ...
 
 class GraphNode(_message.Message):
-    __slots__ = ("id", "name", "leaf", "saved_tensors", "shape", "dtype", "line", "column")
+    __slots__ = ("id", "name", "leaf", "saved_tensors", "shape", "dtype", "line", "column", "program_node")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     LEAF_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class GraphNode(_message.Message):
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_NODE_FIELD_NUMBER: _ClassVar[int]
     id: int
     name: str
     leaf: GraphLeaf
@@ -37,7 +38,8 @@ class GraphNode(_message.Message):
     dtype: _tensor_pb2.DataType
     line: int
     column: int
-    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., leaf: _Optional[_Union[GraphLeaf, _Mapping]] = ..., saved_tensors: _Optional[_Iterable[_Union[SavedTensor, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., line: _Optional[int] = ..., column: _Optional[int] = ...) -> None: ...
+    program_node: int
+    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., leaf: _Optional[_Union[GraphLeaf, _Mapping]] = ..., saved_tensors: _Optional[_Iterable[_Union[SavedTensor, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., program_node: _Optional[int] = ...) -> None: ...
 
 class GraphLeaf(_message.Message):
     __slots__ = ("name", "shape", "dtype")

@@ -225,9 +225,16 @@ def _graph(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="FILE.svg, .dot, .mmd, .graphml, .json or .pb; without, DOT is printed."
+            "-o",
+            "--output",
+            help="FILE.svg, .dot, .mmd, .graphml, .json, .txtpb or .pb; without, DOT is printed.",
         ),
     ] = None,
+    show: Annotated[
+        Literal["autograd", "program", "both"],
+        typer.Option("--show", help="Backward functions, the program's calls, or both with what ties them."),
+    ] = "autograd",
+    most: Annotated[int, typer.Option("--most", help="The most nodes that are drawn of each.", min=1)] = 400,
     wrt: Wrt = None,
     outputs: Outputs = None,
     cotangent: Cotangents = None,
@@ -236,7 +243,7 @@ def _graph(
     seed: Seed = 0,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Evaluate a program and write its autograd graph."""
+    """Evaluate a program and write its autograd graph, or the graph of its calls."""
     with faults_reported(program):
         from pullback.cli.evaluating import Request  # noqa: PLC0415 - imports grpc and numpy
         from pullback.cli.graphs import write_graph  # noqa: PLC0415 - imports grpc and numpy
@@ -247,12 +254,13 @@ def _graph(
             wrt=wrt or [],
             outputs=outputs or [],
             cotangents=cotangent or [],
-            return_graph=True,
+            return_graph=show != "program",
+            return_program_graph=show != "autograd",
             device=device,
             timeout=timeout,
             seed=seed,
         )
-        write_graph(request, address, output)
+        write_graph(request, address, output, show, most)
 
 
 @app.command("export")

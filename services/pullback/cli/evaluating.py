@@ -30,6 +30,7 @@ class Request:
     batched_inputs: list[str] = field(default_factory=list)
     value_only: bool = False
     return_graph: bool = False
+    return_program_graph: bool = False
     check_gradient: bool = False
     detect_anomaly: bool = False
     device: Device = "auto"
@@ -61,6 +62,7 @@ def evaluate(request: Request, address: str) -> Evaluated:
             batched_inputs=read_names(request.batched_inputs),
             value_only=request.value_only,
             return_graph=request.return_graph,
+            return_program_graph=request.return_program_graph,
             check_gradient=request.check_gradient,
             detect_anomaly=request.detect_anomaly,
             device=request.device,

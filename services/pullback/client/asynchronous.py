@@ -105,6 +105,7 @@ class AsyncClient:
         batched_inputs: Names = (),
         value_only: bool = False,
         return_graph: bool = False,
+        return_program_graph: bool = False,
         check_gradient: bool = False,
         detect_anomaly: bool = False,
         device: Device = "auto",
@@ -130,6 +131,7 @@ class AsyncClient:
             batched_inputs: the inputs with an axis of rows in front; every row is evaluated, and what comes is stacked.
             value_only: True for no derivative.
             return_graph: True for the autograd graph too.
+            return_program_graph: True for the graph of the program's calls too.
             check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
             detect_anomaly: True to have it told where NaN and infinity first come up; see `Evaluated.anomalies`.
             device: the class of device to run on.
@@ -147,6 +149,7 @@ class AsyncClient:
             request.evaluation, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
             derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
             batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
+            return_program_graph=return_program_graph,
             check_gradient=check_gradient, detect_anomaly=detect_anomaly, device=device,
             timeout=timeout, seed=seed,
         )  # fmt: skip

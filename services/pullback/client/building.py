@@ -44,6 +44,7 @@ def evaluation(
     batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
+    return_program_graph: bool = False,
     check_gradient: bool = False,
     detect_anomaly: bool = False,
     device: Device = "auto",
@@ -71,6 +72,7 @@ def evaluation(
             comes is stacked. Cotangents have the axis too, and so have tangents of these inputs.
         value_only: True for no derivative.
         return_graph: True for the autograd graph too.
+        return_program_graph: True for the graph of the program's calls too.
         check_gradient: True to hold gradients against finite differences; see `Evaluated.gradient_checks`.
         detect_anomaly: True to have it told where NaN and infinity first come up; see `Evaluated.anomalies`.
         device: the class of device to run on.
@@ -87,6 +89,7 @@ def evaluation(
         message, program, merged(inputs, named_inputs), outputs=outputs, wrt=wrt,
         derivative=derivative, cotangents=cotangents, tangents=tangents, stacked=stacked,
         batched_inputs=batched_inputs, value_only=value_only, return_graph=return_graph,
+        return_program_graph=return_program_graph,
         check_gradient=check_gradient, detect_anomaly=detect_anomaly, device=device,
         timeout=timeout, seed=seed,
     )  # fmt: skip
@@ -107,6 +110,7 @@ def write_evaluation(
     batched_inputs: Names = (),
     value_only: bool = False,
     return_graph: bool = False,
+    return_program_graph: bool = False,
     check_gradient: bool = False,
     detect_anomaly: bool = False,
     device: Device = "auto",
@@ -122,6 +126,7 @@ def write_evaluation(
     message.outputs.extend(as_names(outputs))
     message.wrt.extend(as_names(wrt))
     message.return_graph = return_graph
+    message.return_program_graph = return_program_graph
     message.check_gradient = check_gradient
     message.detect_anomaly = detect_anomaly
     for name, value in inputs.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pullback.client.graphs import to_svg
+from pullback.client.graphs import pair, to_svg
 from pullback.contract.tensors import BY_CODE, decode, describe
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ _PATIENCE = 10.0
 
 
 def picture(evaluated: Evaluated) -> str | None:
-    """Draws a result's graph; None where it has none, or Graphviz cannot draw it."""
-    if evaluated.graph is None:
+    """Draws a result's graph, or both of its graphs; None where it has none, or Graphviz cannot draw it."""
+    program, autograd = evaluated.program_graph, evaluated.graph
+    drawn = program or autograd if program is None or autograd is None else pair(program, autograd)
+    if drawn is None:
         return None
     try:
-        return to_svg(evaluated.graph, patience=_PATIENCE)
+        return to_svg(drawn, patience=_PATIENCE)
     except RuntimeError:
         return None
 

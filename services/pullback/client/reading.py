@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pullback.client.exporting import Artifact
     from pullback.client.gradient_checks import GradientCheck
     from pullback.v1.graph_pb2 import AutogradGraph
+    from pullback.v1.program_graph_pb2 import ProgramGraph
 
 #: The reasons why there is no gradient, as words.
 ABSENCES: dict[int, str] = {
@@ -204,6 +205,11 @@ class Evaluated:
     def graph(self) -> AutogradGraph | None:
         """The autograd graph, where it was asked for."""
         return self._result.graph if self._result.HasField("graph") else None
+
+    @property
+    def program_graph(self) -> ProgramGraph | None:
+        """The calls that the program made, where that was asked for."""
+        return self._result.program_graph if self._result.HasField("program_graph") else None
 
     @cached_property
     def artifact(self) -> Artifact | None:

@@ -106,7 +106,7 @@ def test_a_chain_longer_than_pythons_stack_is_walked() -> None:
     y = x
     for _ in range(20_000):
         y = y + 1
-    graph = read_graph({"y": y}, {id(x): "x"}, Limits(graph_nodes=30_000))
+    graph = read_graph({"y": y}, {id(x): "x"}, Limits(graph_nodes=30_000)).message
     assert len(graph.nodes) == 20_001
     assert graph.nodes[-1].leaf.name == "x"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,18 +14,34 @@ from pullback.engine.derivatives.forward_mode import can_push, moved_outputs, pu
 from pullback.engine.gradient_check import check_gradients
 from pullback.engine.graph import read_graph
 from pullback.engine.meter import Meter
+from pullback.engine.noted import noted
 from pullback.engine.outputs import check_result_bytes, output_values
+from pullback.engine.program_graph import read_program_graph
 from pullback.engine.request import read_request
 from pullback.engine.stage import Stage, read_or_hollow
 from pullback.engine.wire import byte_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pullback.contract.limits import Limits
     from pullback.engine.interpret import Code
+    from pullback.engine.noted import Notes
     from pullback.engine.run import Run
-    from pullback.v1 import evaluation_pb2, graph_pb2
+    from pullback.v1 import evaluation_pb2, graph_pb2, program_graph_pb2
+
+
+@dataclass
+class Graphs:
+    """The graphs that were asked for.
+
+    Attributes:
+        autograd: the one behind the outputs.
+        program: the one of the program's calls.
+    """
+
+    autograd: graph_pb2.AutogradGraph | None = None
+    program: program_graph_pb2.ProgramGraph | None = None
 
 
 @dataclass
@@ -36,7 +52,7 @@ class Computed:
         outputs: the values, by name.
         found: the derivatives.
         printed: what the program printed.
-        graph: the graph behind the outputs, where it was asked for.
+        graphs: those that were asked for.
         meter: what it took.
         checks: how the gradients compare with finite differences, where that was asked for.
         anomalies: the first NaN and the first infinity, where they were looked for.
@@ -45,7 +61,7 @@ class Computed:
     outputs: dict[str, torch.Tensor]
     found: Found
     printed: str
-    graph: graph_pb2.AutogradGraph | None
+    graphs: Graphs
     meter: Meter
     checks: dict[str, evaluation_pb2.GradientCheck] = field(default_factory=dict)
     anomalies: list[evaluation_pb2.Anomaly] = field(default_factory=list)
@@ -90,7 +106,8 @@ def computed(
     spent = None if tally is None else tally.meter
     with nullcontext() if device == "cpu" else torch.device(device):
         results = None
-        if request.kind == "jvp" and not request.wants_graph and can_push(stage):
+        draws = request.wants_graph or request.wants_program_graph
+        if request.kind == "jvp" and not draws and can_push(stage):
             results = _forward(stage, spent)
         for result in _reverse(stage, spent) if results is None else results:
             if tally is not None:
@@ -105,7 +122,7 @@ def _forward(stage: Stage, spent: Meter | None) -> Iterator[Computed] | None:
         return None
     pushed, meter = found
     moved = moved_outputs(pushed.outputs, pushed.tangents, stage.request.stack)
-    return _held(stage, pushed.state, Computed(pushed.outputs, moved, "", None, meter))
+    return _held(stage, pushed.state, Computed(pushed.outputs, moved, "", Graphs(), meter))
 
 
 def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
@@ -123,16 +140,18 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
         notes_origins=stage.request.wants_graph,
         watch=watch,
     )
+    notes = None
+    if stage.request.wants_program_graph and not meter.is_dry:
+        code, notes = noted(stage.code)
+        stage = replace(stage, code=code)
     try:
         state = stage.run(stage.inputs, meter)
         try:
             outputs = output_values(stage.code, stage.request, state)
-            graph = None
-            if stage.request.wants_graph and not meter.is_dry:
-                # Before our passes, which let go of what nodes saved.
-                graph = read_graph(outputs, _leaf_names(state), stage.limits)
+            # Before our passes, which let go of what nodes saved.
+            graphs = _graphs(stage, state, outputs, notes)
             found = differentiate(stage, state, outputs, meter)
-            result = Computed(outputs, found, state.printer.text(), graph, meter)
+            result = Computed(outputs, found, state.printer.text(), graphs, meter)
             if watch is not None:
                 result.anomalies = watch.found
             if checks:
@@ -142,6 +161,22 @@ def _reverse(stage: Stage, spent: Meter | None) -> Iterator[Computed]:
             state.close()
     finally:
         meter.close()
+
+
+def _graphs(stage: Stage, state: Run, outputs: Mapping[str, torch.Tensor], notes: Notes | None) -> Graphs:
+    found = Graphs()
+    if stage.device == "meta" or not (stage.request.wants_graph or notes is not None):
+        return found
+    names = _leaf_names(state)
+    functions = read_graph(outputs, names, stage.limits) if stage.request.wants_graph else None
+    if functions is not None:
+        found.autograd = functions.message
+    if notes is not None:
+        calls = read_program_graph(stage.program, notes, stage.inputs, outputs, stage.limits)
+        found.program = calls.message
+        if functions is not None:
+            calls.link(functions.message, functions.nodes, names)
+    return found
 
 
 def _watch(stage: Stage) -> Watch | None:

@@ -237,6 +237,7 @@ def _row(evaluation: evaluation_pb2.Evaluation) -> tuple[RowKey, RowData] | None
         tuple(wrt) if wrt else (),
         evaluation.WhichOneof("derivative"),
         evaluation.return_graph,
+        evaluation.return_program_graph,
         len(evaluation.cotangents),
         len(evaluation.tangents),
         evaluation.stacked,

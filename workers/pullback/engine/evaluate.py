@@ -61,7 +61,10 @@ def _evaluate(
     tally: Tally | None = None,
 ) -> evaluation_pb2.Result:
     with computed(code, evaluation, limits, device, tally) as given:
-        result = evaluation_pb2.Result(printed=given.printed, graph=given.graph)
+        graphs = given.graphs
+        result = evaluation_pb2.Result(
+            printed=given.printed, graph=graphs.autograd, program_graph=graphs.program
+        )
         for name, value in given.outputs.items():
             write_to(result.values[name], value)
         _fill(result, given.found)

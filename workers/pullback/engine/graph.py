@@ -10,7 +10,7 @@ saved tensors are gone list none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.autograd.graph import Node, get_gradient_edge
@@ -32,9 +32,14 @@ SCHEMA_VERSION = 1
 _SAVED = "_saved_"
 
 
-def read_graph(
-    outputs: Mapping[str, object], leaf_names: Mapping[int, str], limits: Limits
-) -> graph_pb2.AutogradGraph:
+class ReadGraph(NamedTuple):
+    """A graph, and its functions in the same order."""
+
+    message: graph_pb2.AutogradGraph
+    nodes: list[Node]
+
+
+def read_graph(outputs: Mapping[str, object], leaf_names: Mapping[int, str], limits: Limits) -> ReadGraph:
     """Reads the graph behind some outputs.
 
     Args:
@@ -55,7 +60,7 @@ def read_graph(
             output.output_index = edge.output_nr
     message.nodes.extend(walk.messages)
     message.edges.extend(walk.edges())
-    return message
+    return ReadGraph(message, walk.nodes)
 
 
 class _Walk:
@@ -63,7 +68,7 @@ class _Walk:
         self.messages: list[graph_pb2.GraphNode] = []
         self._leaf_names = leaf_names
         self._limit = limit
-        self._nodes: list[Node] = []
+        self.nodes: list[Node] = []
         self._ids: dict[Node, int] = {}
         self._saved_names: dict[type[Node], tuple[str, ...]] = {}
 
@@ -83,7 +88,7 @@ class _Walk:
 
     def edges(self) -> Iterator[graph_pb2.GraphEdge]:
         """Gives the edges, by sending node and input."""
-        for number, node in enumerate(self._nodes):
+        for number, node in enumerate(self.nodes):
             for index, (receiver, output_index) in enumerate(node.next_functions):
                 if receiver is not None:
                     yield graph_pb2.GraphEdge(
@@ -94,7 +99,7 @@ class _Walk:
                     )
 
     def _number(self, node: Node) -> None:
-        number = len(self._nodes)
+        number = len(self.nodes)
         if number >= self._limit:
             raise LimitExceeded(
                 f"the autograd graph has more than {self._limit:,} nodes",
@@ -102,7 +107,7 @@ class _Walk:
                 metadata=limit_metadata(self._limit, self._limit + 1, "graph_nodes"),
             )
         self._ids[node] = number
-        self._nodes.append(node)
+        self.nodes.append(node)
         self.messages.append(self._message(number, node))
 
     def _message(self, number: int, node: Node) -> graph_pb2.GraphNode:

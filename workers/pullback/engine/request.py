@@ -35,6 +35,7 @@ class Request:
         mode: how a Jacobian is computed, as in `Jacobian.Mode`.
         order: the order of an n-th derivative.
         wants_graph: whether the autograd graph is asked for.
+        wants_program_graph: whether the graph of the program's calls is.
         checks_gradient: whether gradients are held against finite differences.
         detects_anomaly: whether it is told where NaN and infinity come up.
     """
@@ -51,6 +52,7 @@ class Request:
     mode: int
     order: int
     wants_graph: bool
+    wants_program_graph: bool
     checks_gradient: bool
     detects_anomaly: bool
 
@@ -116,6 +118,7 @@ def _request(evaluation: evaluation_pb2.Evaluation, outputs: tuple[str, ...]) ->
         mode=evaluation.jacobian.mode,
         order=evaluation.nth_derivative.order,
         wants_graph=evaluation.return_graph,
+        wants_program_graph=evaluation.return_program_graph,
         checks_gradient=evaluation.check_gradient,
         detects_anomaly=evaluation.detect_anomaly,
     )

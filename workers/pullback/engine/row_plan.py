@@ -132,6 +132,7 @@ def _may_run_in_rows(code: Code, request: Request) -> bool:
     return (
         request.kind in {"gradient", "value_only"}
         and not request.wants_graph
+        and not request.wants_program_graph
         and not request.checks_gradient
         and not request.detects_anomaly
         and not request.cotangents

@@ -1,4 +1,4 @@
-"""The autograd graph in DOT, the language of Graphviz, and as Graphviz draws it."""
+"""Graphs in DOT, the language of Graphviz, and as Graphviz draws it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from pullback.client.graphs.pairs import ties
 from pullback.client.graphs.shortening import MOST_NODES, drawing
+from pullback.v1.program_graph_pb2 import GraphPair, ProgramGraph
 
 if TYPE_CHECKING:
-    from pullback.v1.graph_pb2 import AutogradGraph
+    from collections.abc import Iterator
+
+    from pullback.client.graphs.pairs import Graph
+    from pullback.client.graphs.shortening import Drawing
 
 # Seconds that Graphviz may take.
 PATIENCE = 60.0
@@ -17,36 +22,59 @@ PATIENCE = 60.0
 _STYLES = {
     "function": 'shape=box, style="rounded,filled", fillcolor="#eef3fb", color="#5b7db1"',
     "leaf": 'shape=box, style=filled, fillcolor="#e8f5e4", color="#5e9a4b"',
+    "call": 'shape=box, style="rounded,filled", fillcolor="#fdf3e3", color="#b1864b"',
+    "input": 'shape=box, style=filled, fillcolor="#e8f5e4", color="#5e9a4b"',
     "output": "shape=plaintext",
     "chain": 'shape=box3d, style=filled, fillcolor="#f6f6f6", color="#888888"',
     "rest": 'shape=plaintext, fontcolor="#888888"',
 }
 
 
-def to_dot(graph: AutogradGraph, most: int = MOST_NODES) -> str:
-    """Writes outputs at the top and leaves at the bottom; an edge is labelled with its input index.
+def to_dot(graph: Graph, most: int = MOST_NODES) -> str:
+    """Writes the autograd graph from outputs down to leaves, and the program from inputs down to outputs.
 
-    The same graph gives the same text.
+    An edge is labelled with which input, or operand, it belongs to. Of a pair, both are drawn side by side, leaves
+    beside inputs, and a dashed line leads from a call to each function that it made. Equal graphs give equal texts.
 
     Args:
         graph: what is drawn.
         most: the most nodes that are drawn; of bigger graphs chains are drawn as one node, and the rest is counted.
     """
-    drawn = drawing(graph, most)
     lines = [
-        "digraph autograd {",
+        f"digraph {'program' if isinstance(graph, ProgramGraph) else 'autograd'} {{",
         "  nslimit=2; nslimit1=2; mclimit=0.5;",  # bounds on how long a layout is improved
         '  node [fontname="Helvetica", fontsize=11, margin="0.12,0.06"];',
         '  edge [fontname="Helvetica", fontsize=9, color="#777777"];',
     ]
-    lines += [f"  {each.key} [{_STYLES[each.kind]}, label={_quoted(each.lines)}];" for each in drawn.shapes]
-    for arrow in drawn.arrows:
-        label = f' [label="{arrow.label}"]' if arrow.label else ""
-        lines.append(f"  {arrow.tail} -> {arrow.head}{label};")
+    if isinstance(graph, GraphPair):
+        program, autograd = drawing(graph.program, most), drawing(graph.autograd, most)
+        parts = (("program", _lines(program)), ("autograd", _lines(autograd, upwards=True)))
+        for name, part in parts:
+            lines += [f"  subgraph cluster_{name} {{", f'  label="{name}"; color="#cccccc";', *part, "  }"]
+        for tail, head in ties(graph, program, autograd):
+            # Without a say in which row a node is in: both graphs keep their own order.
+            lines.append(
+                f'  {tail} -> {head} [style=dashed, color="#b1864b", arrowhead=none, constraint=false];'
+            )
+    else:
+        lines += _lines(drawing(graph, most))
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def to_svg(graph: AutogradGraph, most: int = MOST_NODES, *, patience: float = PATIENCE) -> str:
+def _lines(drawn: Drawing, *, upwards: bool = False) -> Iterator[str]:
+    for shape in drawn.shapes:
+        yield f"  {shape.key} [{_STYLES[shape.kind]}, label={_quoted(shape.lines)}];"
+    for arrow in drawn.arrows:
+        options = [f'label="{arrow.label}"'] if arrow.label else []
+        ends = (arrow.tail, arrow.head)
+        if upwards:  # Graphviz puts what an edge begins at on top
+            ends = ends[::-1]
+            options.append("dir=back")
+        said = f" [{', '.join(options)}]" if options else ""
+        yield f"  {ends[0]} -> {ends[1]}{said};"
+
+
+def to_svg(graph: Graph, most: int = MOST_NODES, *, patience: float = PATIENCE) -> str:
     """Draws a graph as a picture, by Graphviz's own program.
 
     Args:

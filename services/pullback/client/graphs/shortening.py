@@ -1,8 +1,8 @@
 """Graphs that are too big to look at, made smaller: chains drawn as one node, and what is too much left out.
 
 Strategy: what matters in a graph is where it branches. So first each run of nodes with one way in and one way out
-becomes a single one that says how many it stands for; then, where there are still too many, those furthest from the
-outputs go, and a last node says how many.
+becomes a single one that says how many it stands for; then, where there are still too many, those furthest from where
+the graph begins go, and a last node says how many.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pullback.client.graphs.words import node_place, node_tensor, node_title
+from pullback.client.graphs.nets import net_of
 
 if TYPE_CHECKING:
+    from pullback.client.graphs.nets import Net
     from pullback.v1.graph_pb2 import AutogradGraph
+    from pullback.v1.program_graph_pb2 import ProgramGraph
 
 #: Most nodes of a drawing, unless it is told otherwise.
 MOST_NODES = 400
@@ -29,7 +31,8 @@ class Shape:
     Attributes:
         key: its name in the drawing: ``n3`` for node 3, ``out0`` for the first output.
         lines: what it says.
-        kind: ``function``, ``leaf``, ``output``, ``chain`` (several functions) or ``rest`` (all that is left out).
+        kind: ``function``, ``leaf``, ``call``, ``input``, ``output``, ``chain`` (several of them) or ``rest`` (all that
+            is left out).
     """
 
     key: str
@@ -42,9 +45,9 @@ class Arrow:
     """An edge of a drawing.
 
     Attributes:
-        tail: the key of the node that sends a gradient.
-        head: the key of the node that receives it.
-        label: which input of the sender it belongs to; empty behind an output.
+        tail: the key of the node that gives a gradient, or a value.
+        head: the key of the node that is given it.
+        label: which of its operands that is; empty at an output.
     """
 
     tail: str
@@ -54,86 +57,97 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: outputs first, then nodes by their numbers."""
+    """What is drawn: outputs first, then nodes by their numbers.
+
+    Attributes:
+        shapes: the nodes.
+        arrows: the edges.
+        places: the key of each node of the graph that is drawn, by its number, chains' included.
+    """
 
     shapes: tuple[Shape, ...]
     arrows: tuple[Arrow, ...]
+    places: dict[int, str]
 
 
-def drawing(graph: AutogradGraph, most: int = MOST_NODES) -> Drawing:
+def drawing(graph: AutogradGraph | ProgramGraph, most: int = MOST_NODES) -> Drawing:
     """Chooses what is drawn of a graph.
 
     Args:
         graph: any graph.
         most: the most nodes that are drawn, at least one.
     """
-    heads = _chains(graph) if len(graph.nodes) > most else {}
-    kept = [node.id for node in graph.nodes if heads.get(node.id, node.id) == node.id][:most]
-    return _draw(graph, heads, frozenset(kept))
+    net = net_of(graph)
+    heads = _chains(net) if len(net.boxes) > most else {}
+    kept = [box.id for box in net.boxes if heads.get(box.id, box.id) == box.id][:most]
+    return _draw(net, heads, frozenset(kept))
 
 
-def _chains(graph: AutogradGraph) -> dict[int, int]:
+def _chains(net: Net) -> dict[int, int]:
     """Gives, for each node within a chain, the first node of the chain."""
     ways_in: dict[int, int] = {}
     ways_out: dict[int, list[int]] = {}
-    for edge in graph.edges:
-        ways_in[edge.to_node] = ways_in.get(edge.to_node, 0) + 1
-        ways_out.setdefault(edge.from_node, []).append(edge.to_node)
-    begun = {output.node for output in graph.outputs if output.HasField("node")}
-    leaves = {node.id for node in graph.nodes if node.HasField("leaf")}
+    for link in net.links:
+        ways_in[link.head] = ways_in.get(link.head, 0) + 1
+        ways_out.setdefault(link.tail, []).append(link.head)
+    begun = {box for _, box in net.outputs if box is not None}
+    ends = {box.id for box in net.boxes if box.is_end}
     heads: dict[int, int] = {}
-    for node in graph.nodes:  # by number: what comes first was met first
-        following = ways_out.get(node.id, [])
-        if len(following) != 1 or node.id in leaves:
+    for box in net.boxes:  # by number: what comes first was met first
+        following = ways_out.get(box.id, [])
+        if len(following) != 1 or box.id in ends:
             continue
         (after,) = following
         if (
             ways_in[after] == 1
             and after not in begun
-            and after not in leaves
+            and after not in ends
             and len(ways_out.get(after, ())) == 1
         ):
-            heads.setdefault(node.id, node.id)
-            heads[after] = heads[node.id]
+            heads.setdefault(box.id, box.id)
+            heads[after] = heads[box.id]
     return heads
 
 
-def _draw(graph: AutogradGraph, heads: dict[int, int], kept: frozenset[int]) -> Drawing:
+def _draw(net: Net, heads: dict[int, int], kept: frozenset[int]) -> Drawing:
     sizes: dict[int, int] = {}
     for head in heads.values():
         sizes[head] = sizes.get(head, 0) + 1
-    shapes = [Shape(f"out{number}", (output.name,), "output") for number, output in enumerate(graph.outputs)]
-    for node in graph.nodes:
-        if node.id in kept:
-            lines = [node_title(node), node_tensor(node)]
-            kind = "leaf" if node.HasField("leaf") else "function"
-            if node.id in sizes:
-                kind, lines[0] = "chain", f"{node_title(node)} and {sizes[node.id] - 1:,} more"
-            place = node_place(node)
-            lines.append(f"line {place}" if place else "")
-            shapes.append(Shape(f"n{node.id}", tuple(filter(None, lines)), kind))
-    arrows = _arrows(graph, heads, kept)
-    left = len(graph.nodes) - sum(sizes.get(node, 1) for node in kept)
+    prefix = "" if net.key == "n" else net.key
+    shapes = [
+        Shape(f"{prefix}out{number}", (name,), "output") for number, (name, _) in enumerate(net.outputs)
+    ]
+    places: dict[int, str] = {}
+    for box in net.boxes:
+        head = heads.get(box.id, box.id)
+        if head in kept:
+            places[box.id] = f"{net.key}{head}"
+        if box.id in kept:
+            kind, title = box.kind, box.title
+            if box.id in sizes:
+                kind, title = "chain", f"{title} and {sizes[box.id] - 1:,} more"
+            shapes.append(Shape(f"{net.key}{box.id}", (title, *box.lines), kind))
+    arrows = _arrows(net, places, prefix)
+    left = len(net.boxes) - sum(sizes.get(box, 1) for box in kept)
     more = [f"{left:,} more nodes"] if left else []
     if len(arrows) > MOST_EDGES:
         more.append(f"{len(arrows) - MOST_EDGES:,} more edges")
     if more:
-        shapes.append(Shape("rest", tuple(more), "rest"))
-    return Drawing(tuple(shapes), tuple(arrows[:MOST_EDGES]))
+        shapes.append(Shape(f"{prefix}rest", tuple(more), "rest"))
+    return Drawing(tuple(shapes), tuple(arrows[:MOST_EDGES]), places)
 
 
-def _arrows(graph: AutogradGraph, heads: dict[int, int], kept: frozenset[int]) -> list[Arrow]:
-    def key(number: int) -> str:
-        number = heads.get(number, number)
-        return f"n{number}" if number in kept else "rest"
-
-    arrows = [
-        Arrow(f"out{number}", key(output.node), "")
-        for number, output in enumerate(graph.outputs)
-        if output.HasField("node")
+def _arrows(net: Net, places: dict[int, str], prefix: str) -> list[Arrow]:
+    rest = f"{prefix}rest"
+    arrows = []
+    for number, (_, box) in enumerate(net.outputs):
+        if box is not None:
+            ends = (f"{prefix}out{number}", places.get(box, rest))
+            arrows.append(Arrow(*(ends if net.begins_at_outputs else ends[::-1]), ""))
+    arrows += [
+        Arrow(places.get(link.tail, rest), places.get(link.head, rest), link.label) for link in net.links
     ]
-    arrows += [Arrow(key(edge.from_node), key(edge.to_node), str(edge.input_index)) for edge in graph.edges]
-    drawn = dict.fromkeys(arrow for arrow in arrows if arrow.tail not in {arrow.head, "rest"})
+    drawn = dict.fromkeys(arrow for arrow in arrows if arrow.tail not in {arrow.head, rest})
     # Of the arrows into the rest the last alone: hundreds of them, each across the picture, tell no more.
-    beyond = [arrow for arrow in drawn if arrow.head == "rest"]
-    return [arrow for arrow in drawn if arrow.head != "rest"] + beyond[-1:]
+    beyond = [arrow for arrow in drawn if arrow.head == rest]
+    return [arrow for arrow in drawn if arrow.head != rest] + beyond[-1:]

@@ -87,6 +87,7 @@ class EvaluationOptions(TypedDict, total=False):
     batched_inputs: Names
     value_only: bool
     return_graph: bool
+    return_program_graph: bool
     check_gradient: bool
     detect_anomaly: bool
     device: Device

@@ -21,6 +21,7 @@ from pullback.client.graphs import (
     to_mermaid,
     to_networkx,
     to_svg,
+    written,
 )
 from pullback.client.graphs.shortening import drawing
 from pullback.v1.graph_pb2 import AutogradGraph, GraphNode
@@ -144,5 +145,5 @@ def test_a_small_graph_is_drawn_whole(graphs: Graphs) -> None:
 def test_the_same_graph_gives_the_same_file(graphs: Graphs, suffix: str) -> None:
     """Every time, in every form."""
     copy = AutogradGraph.FromString(graphs["layers"].SerializeToString())
-    assert FORMATS[suffix](copy) == FORMATS[suffix](graphs["layers"])
+    assert written(copy, suffix) == written(graphs["layers"], suffix)
     assert to_dot(copy) == to_dot(graphs["layers"])
