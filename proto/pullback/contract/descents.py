@@ -83,6 +83,8 @@ def check_descent(
     if plan.HasField("mini_batches"):
         _check_batches(evaluation, plan.mini_batches)
     parameters = _check_parameters(evaluation, plan)
+    if plan.optimizer.HasField("lbfgs"):
+        _check_joint(evaluation, parameters)
     _check_watched(plan.watched, parameters)
     _check_bounds(evaluation, plan, parameters)
     _check_room(evaluation, plan, parameters, limits)
@@ -104,6 +106,23 @@ def _check_parameters(evaluation: evaluation_pb2.Evaluation, plan: pb.Optimizati
         if not row.differentiable:
             raise InvalidArgument(f"`{name}` is {row.name}, which does not move", field=path)
     return parameters
+
+
+def _check_joint(evaluation: evaluation_pb2.Evaluation, parameters: tuple[str, ...]) -> None:
+    """Checks that parameters can be one vector, as L-BFGS takes them."""
+    first = evaluation.inputs[parameters[0]]
+    for name in parameters[1:]:
+        row, other = BY_CODE[evaluation.inputs[name].dtype], BY_CODE[first.dtype]
+        if row is not other:
+            raise InvalidArgument(
+                f"L-BFGS moves parameters of one data type, but `{parameters[0]}` is {other.name} and `{name}` is "
+                f"{row.name}",
+                field="plan.optimizer.lbfgs",
+            )
+    if not any(evaluation.inputs[name].data for name in parameters):
+        raise InvalidArgument(
+            "L-BFGS needs an element to move, and the parameters have none", field="plan.optimizer.lbfgs"
+        )
 
 
 def _check_batches(evaluation: evaluation_pb2.Evaluation, batches: pb.MiniBatches) -> None:

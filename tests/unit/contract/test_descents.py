@@ -139,6 +139,21 @@ def test_each_rule_on_states_names_its_field(field: str, change: Callable[[pb.De
     assert caught.value.field == field
 
 
+def test_lbfgs_takes_one_vector() -> None:
+    """So parameters of two data types are refused, and those without an element."""
+    evaluation, plan = given()
+    plan.ClearField("bounds")
+    plan.optimizer.lbfgs.SetInParent()
+    evaluation.inputs["z"].CopyFrom(encode(np.zeros(2, "f4")))
+    evaluation.wrt.append("z")
+    with pytest.raises(InvalidArgument, match="one data type"):
+        check_descent(evaluation, plan, None)
+    del evaluation.wrt[1]
+    evaluation.inputs["x"].CopyFrom(encode(np.zeros(0)))
+    with pytest.raises(InvalidArgument, match="have none"):
+        check_descent(evaluation, plan, None)
+
+
 def test_what_the_optimiser_keeps_counts() -> None:
     """L-BFGS with a long memory is refused where one with a short one fits."""
     evaluation, plan = given()

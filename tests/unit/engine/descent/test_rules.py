@@ -183,3 +183,45 @@ def test_a_state_that_is_none_is_refused(lab: Lab, name: str) -> None:
         with pytest.raises(InvalidArgument) as caught:
             leg(lab, evaluation, plan, each)
         assert caught.value.field.startswith(("state.tensors", "state.numbers"))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        plan_of(pb.Optimizer(sgd=pb.Sgd(learning_rate=1e308)), 30),
+        plan_of(pb.Optimizer(sgd=pb.Sgd(momentum=1e308, dampening=-1e308)), 30),
+        plan_of(pb.Optimizer(lbfgs=pb.Lbfgs(learning_rate=1e300)), 30),
+        plan_of(steps=30, schedule=pb.Schedule(exponential=pb.ExponentialSchedule(gamma=1e300))),
+    ],
+    ids=["rate", "momentum", "lbfgs", "schedule"],
+)
+def test_numbers_that_lead_nowhere_are_the_plans_fault(lab: Lab, plan: pb.OptimizationPlan) -> None:
+    """Each is within its range; in single precision what comes of them is not, and the step is told."""
+    with pytest.raises(InvalidArgument, match=r"step \d+ cannot be made") as caught:
+        leg(lab, lab.build("y = ((x - 3)**4).sum()", {"x": torch.ones(2)}), plan)
+    assert caught.value.field == "plan.optimizer"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule", "key", "number"),
+    [
+        ("sgd", "cosine_warm_restarts", "schedule.t_i", 0.0),
+        ("sgd", "cosine_warm_restarts", "learning_rate", 1e300),
+        ("adam", "", "x.step", -1.0),
+    ],
+)
+def test_a_states_numbers_that_lead_nowhere_are_its_own_fault(
+    lab: Lab, optimizer: str, schedule: str, key: str, number: float
+) -> None:
+    """None of ours, whatever it was made of."""
+    evaluation = lab.build("y = (x**2).sum()", {"x": torch.ones(2)})
+    plan = plan_of(OPTIMIZERS[optimizer][0], 30)
+    if schedule:
+        plan.schedule.cosine_warm_restarts.t_0 = 3
+    state = leg(lab, evaluation, plan, steps=5).descent_leg.state
+    if key in state.tensors:
+        state.tensors[key].CopyFrom(write(torch.tensor(number)))
+    else:
+        state.numbers[key] = number
+    with pytest.raises(InvalidArgument, match="cannot be made"):
+        leg(lab, evaluation, plan, state)

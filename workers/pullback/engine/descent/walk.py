@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pullback.contract.descents import interval_of
+from pullback.contract.errors import InvalidArgument
 from pullback.contract.program.ops import OPS
 from pullback.engine.descent.boxes import Boxes
 from pullback.engine.descent.mini_batches import MiniBatches
@@ -146,17 +147,23 @@ class Walk:
     def _move(self, slope: Slope) -> bool:
         """Makes a step; tells whether it moved nothing, where that means that no other will."""
         self._give(slope)
-        if not isinstance(self._optimizer, torch.optim.LBFGS):
-            self._optimizer.step()
-            is_stalled = False
-        else:
-            before = [each.clone() for each in self._parameters.values()] if self._can_stall else []
-            self._optimizer.step(_Closure(self, slope))  # type: ignore[no-untyped-call]
-            is_stalled = self._can_stall and all(map(torch.equal, before, self._parameters.values()))
-        if self._schedule is not None:
-            self._schedule.step()
+        before = [each.clone() for each in self._parameters.values()] if self._can_stall else []
+        try:
+            if isinstance(self._optimizer, torch.optim.LBFGS):
+                self._optimizer.step(_Closure(self, slope))  # type: ignore[no-untyped-call]
+            else:
+                self._optimizer.step()
+            if self._schedule is not None:
+                self._schedule.step()
+        except (ArithmeticError, ValueError, RuntimeError) as error:
+            # Numbers of the plan, or of a state from outside, that are each within their range and cannot go together.
+            if isinstance(error, RuntimeError) and "overflow" not in str(error):
+                raise
+            raise InvalidArgument(
+                f"step {self._step:,} cannot be made with these numbers: {error}", field="plan.optimizer"
+            ) from error
         self._boxes.project()
-        return is_stalled
+        return self._can_stall and all(map(torch.equal, before, self._parameters.values()))
 
     def _give(self, slope: Slope) -> None:
         for parameter, gradient in zip(self._parameters.values(), slope.gradients, strict=True):
