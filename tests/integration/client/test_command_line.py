@@ -177,5 +177,5 @@ def test_graph_names_the_forms_there_are(running: Running, tmp_path: Path) -> No
     """An unknown suffix is wrong usage, told before anything is computed."""
     result = _pullback(running, "graph", QUARTIC, "x=2", "-o", str(tmp_path / "g.png"))
     assert result.exit_code == 2
-    assert ".svg, .dot, .gv, .mmd, .graphml, .json, .pb, .binpb" in result.stderr
+    assert ".svg, .dot, .gv, .mmd, .graphml, .json, .txtpb, .pb, .binpb" in result.stderr
     assert running.service.request_ids == []
