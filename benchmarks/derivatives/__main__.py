@@ -129,14 +129,19 @@ def _local_sweep(points: np.ndarray) -> np.ndarray:
 
 
 def _inside() -> None:
-    print("\nvalue and gradient in an evaluator's process: the engine, torch's forward and backward pass")
+    print(
+        "\nvalue and gradient in an evaluator's process: the engine, from message to message;\n"
+        "torch's forward and backward pass alone; the same, from message to message"
+    )
     command = [sys.executable, "-m", "benchmarks.derivatives.inside"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     for line in done.stdout.splitlines():
         row = json.loads(line)
-        ratio = row["ours"] / row["torch"]
+        alone, copied = row["ours"] / row["torch"], row["ours"] / row["copied"]
         print(
-            f"    {row['row']}: {row['ours']:,.0f} us, {row['torch']:,.0f} us: {ratio:.2f} times", flush=True
+            f"    {row['row']}: {row['ours']:,.0f} us, {row['torch']:,.0f} us, {row['copied']:,.0f} us: "
+            f"{alone:.2f} and {copied:.2f} times",
+            flush=True,
         )
     if done.returncode:
         raise FailedError("the engine failed")

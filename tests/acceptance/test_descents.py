@@ -76,8 +76,11 @@ def unbroken(system: System) -> Descended:
         return _adam(client).result()
 
 
-def test_the_pages_examples_for_python_hold(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pages_examples_for_python_hold(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """They print what the page says."""
+    monkeypatch.chdir(tmp_path)
     scope: dict[str, Any] = {"address": system.address}
     for code, printed in re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL):
         exec(compile(code, "docs/descents.md", "exec"), scope)  # noqa: S102 - our own page

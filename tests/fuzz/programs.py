@@ -1,6 +1,7 @@
 """Random and changed programs for the engine: ``python -m tests.fuzz.programs --seconds 60``.
 
-Random programs of the op table must equal plain torch, or be refused; changed ones must end in a result or a refusal.
+Random programs of the op table must equal plain torch, or be refused; changed ones must end in a result or a refusal;
+and repeated ones must give what they give for the first time.
 Each batch runs in a child of its own: a signal there is a finding too, and so is a child that computes too long.
 """
 
@@ -22,6 +23,7 @@ from tests.fuzz.comparing import differences
 from tests.fuzz.forked import DiedError, in_child
 from tests.fuzz.mutations import mutate
 from tests.fuzz.random_programs import calls, generate
+from tests.fuzz.repeats import repeat_faults, repeatable
 from tests.fuzz.saving import save
 
 from pullback.contract.errors import InternalFault, PullbackError
@@ -73,6 +75,19 @@ def judge_changed(engine: Engine, seed: int) -> Verdict:
     return Verdict(type(outcome).__name__ if isinstance(outcome, PullbackError) else "Result")
 
 
+def judge_repeated(engine: Engine, seed: int) -> Verdict:
+    """Runs the random program of a seed again and again with other numbers."""
+    del engine  # each program begins with nothing known of it
+    program = generate(random.Random(seed))  # noqa: S311 - chooses tests
+    try:
+        faults, is_taped = repeat_faults(repeatable(program), seed)
+    except PullbackError as error:
+        return Verdict(type(error).__name__)
+    if faults:
+        return Verdict("wrong", program.source, tuple(faults))
+    return Verdict("played" if is_taped else "not played")
+
+
 @cache
 def _benign() -> list[Entry]:
     return read(VECTORS / "benign.jsonl")
@@ -86,7 +101,7 @@ def _prepare() -> None:
     _benign()
 
 
-JUDGES = {"random": judge_random, "changed": judge_changed}
+JUDGES = {"random": judge_random, "changed": judge_changed, "repeated": judge_repeated}
 
 
 def judge(kind: str, seeds: Sequence[int]) -> list[Verdict]:

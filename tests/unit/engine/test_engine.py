@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pullback.contract.errors import InternalFault, LimitExceeded, ProgramError, PullbackError
-from pullback.engine import Engine, engine, engine_version
+from pullback.engine import Engine, engine, engine_version, replay
 from pullback.v1 import evaluation_pb2
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_a_bug_of_ours_is_internal_and_says_nothing(
         raise KeyError("/a/secret/path")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "evaluate_alone", fail)
+        patch.setattr(replay, "evaluate_alone", fail)
         error = lab.refusal(lab.build("y = x.reshape(1)", {"x": ONE}))
     assert isinstance(error, InternalFault)
     assert "secret" not in str(error)

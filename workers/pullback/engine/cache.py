@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -30,6 +30,10 @@ class Lru(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def values(self) -> Iterable[V]:
+        """Gives what is kept, that which was not used for longest first."""
+        return self._values.values()
 
     def __getitem__(self, key: K) -> V:
         self._values.move_to_end(key)  # raises KeyError where there is none

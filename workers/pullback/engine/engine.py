@@ -20,6 +20,7 @@ from pullback.engine.dry_run import dry_run
 from pullback.engine.evaluate import evaluate_alone
 from pullback.engine.faults import out_of_memory
 from pullback.engine.interpret import prepare
+from pullback.engine.replay import Replays
 from pullback.engine.request import read_request
 from pullback.engine.row_plan import MAX_ROW_ELEMENTS, plan_rows
 from pullback.engine.rows import RowRunner
@@ -69,6 +70,7 @@ class Engine:
         self.version = engine_version()
         self._blank = evaluation_pb2.Result(device=_DEVICES[device], worker=worker, engine=self.version)
         self._programs: Lru[str, Code] = Lru(MAX_PROGRAMS, MAX_KEPT_SLOTS, _code_weight)
+        self._replays = Replays(limits)
         self._runners: Lru[RowKey, RowRunner | None] = Lru(MAX_PLANS, MAX_KEPT_SLOTS, _runner_weight)
 
     def evaluate(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:
@@ -165,6 +167,8 @@ class Engine:
             return dry_run(code, evaluation, self._limits)
         if evaluation.HasField("descent_leg"):
             return run_leg(code, evaluation, self._limits, self._device)
+        if tally is None and self._device == "cpu":
+            return self._replays.evaluate(code, evaluation)
         return evaluate_alone(code, evaluation, self._limits, self._device, tally)
 
     def _sweep(self, evaluation: evaluation_pb2.Evaluation) -> evaluation_pb2.Result:

@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 
     from torch._ops import OpOverload
 
-# Most bytes of a constant that a kernel made of others.
+    from pullback.contract.limits import Limits
+
+# Most bytes of a constant that a kernel made of others, and of all of them in a tape.
 MAX_CONSTANT_BYTES = 2**12
+MAX_KEPT_BYTES = 2**18
+
+# Most bytes that what a tape computes takes at any one time, and the part of the limit on memory that it may have. In
+# bigger ones the arithmetic counts, and not the way from kernel to kernel.
+MAX_TAPED_BYTES = 2**26
+MEMORY_PART = 8
+
+# Runs before a tape pays: it is recorded at the second and held against autograd at the third.
+RECORDED_RUN, COMPARED_RUN = 2, 3
 
 _aten = torch.ops.aten
 
@@ -52,6 +63,12 @@ _UNFIT = frozenset(
     }
 )
 
+# Bytes of all results together up to which none is let go before the end.
+SMALL_TAPE_BYTES = 2**16
+
+# How many times the bytes of a tape's own bound its recording may hold.
+HELD_FACTOR = 4
+
 # Kernels whose result depends on a generator, or whose shape, which kernels behind them are given as a number, depends
 # on elements.
 _UNFIT_TAGS = frozenset({torch.Tag.nondeterministic_seeded, torch.Tag.dynamic_output_shape})
@@ -65,6 +82,11 @@ class _Call(NamedTuple):
     operands: Callable[[Sequence[object]], Iterable[object]]
     keywords: dict[str, Any]
     target: int
+
+
+def tape_bytes(limits: Limits) -> int:
+    """Gives the most bytes that a tape of a program within these limits takes at any one time."""
+    return min(MAX_TAPED_BYTES, limits.live_bytes // MEMORY_PART)
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -81,11 +103,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         Args:
             inputs: what the computation begins with, in the order in which `Tape.play` takes it.
             constants: the tensors besides that it may meet, the same every time.
-            most_bytes: the most bytes that all that is computed may take together.
+            most_bytes: the most bytes that what is computed may take at any one time.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._fits = True
-        self._bytes_left = most_bytes
+        self._most_bytes = most_bytes
+        # For each call, the slots that it reads and the bytes that it makes.
+        self._reads: list[tuple[int, ...]] = []
+        self._sizes: list[int] = []
+        self._made = 0
+        self._kept_bytes_left = MAX_KEPT_BYTES
         self._calls: list[_Call] = []
         self._inputs = len(inputs)
         self._slots: dict[int, int] = {}
@@ -125,7 +152,33 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found = [self._slots[id(tensor)] for tensor in outputs if id(tensor) in self._slots]
         if not self._fits or len(found) < len(outputs):
             return None
-        return Tape(tuple(self._calls), tuple(self._template[self._inputs :]), tuple(found))
+        releases: tuple[tuple[int, ...], ...] = ()
+        if self._made > SMALL_TAPE_BYTES:
+            releases = self._releases(found)
+            if self._peak(releases) > self._most_bytes:
+                return None
+        return Tape(tuple(self._calls), tuple(self._template[self._inputs :]), tuple(found), releases)
+
+    def _releases(self, outputs: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+        """Gives, for each call, the slots of results that nothing reads after it."""
+        last = {call.target: index for index, call in enumerate(self._calls)}
+        for index, slots in enumerate(self._reads):
+            last |= {slot: index for slot in slots if slot in last}
+        found: list[list[int]] = [[] for _ in self._calls]
+        for slot, index in last.items():
+            if slot not in outputs:
+                found[index].append(slot)
+        return tuple(map(tuple, found))
+
+    def _peak(self, releases: Sequence[Sequence[int]]) -> int:
+        """Bounds the bytes that are held at any one time: views count as if they were copies."""
+        sizes = {call.target: size for call, size in zip(self._calls, self._sizes, strict=True)}
+        held = peak = 0
+        for size, freed in zip(self._sizes, releases, strict=True):
+            held += size
+            peak = max(peak, held)
+            held -= sum(sizes[slot] for slot in freed)
+        return peak
 
     def _can_repeat(self, func: OpOverload, args: tuple[object, ...], keywords: Mapping[str, object]) -> bool:
         return (
@@ -146,7 +199,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._slots[id(args[0])]
         slots = [self._slots.get(id(arg)) if isinstance(arg, torch.Tensor) else None for arg in args]
         follows = all(slot is None or slot in self._constant for slot in slots)
-        if (follows or func in _OF_SHAPE) and result.nbytes <= MAX_CONSTANT_BYTES:
+        if (follows or func in _OF_SHAPE) and result.nbytes <= min(MAX_CONSTANT_BYTES, self._kept_bytes_left):
+            self._kept_bytes_left -= result.nbytes
             return self._constant_slot(result.detach())
         words = (
             _spelled(func, args[0], arg) if slot is None else slot
@@ -159,8 +213,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 for slot, arg in zip(slots, args, strict=True)
             )
             self._known[key] = target = self._new_slot()
-            self._bytes_left -= result.nbytes
-            self._fits = self._bytes_left >= 0
+            self._reads.append(operands)
+            self._sizes.append(result.nbytes)
+            self._made += result.nbytes
+            # While it is recorded, all is held: so that is bounded, too.
+            self._fits = self._made <= HELD_FACTOR * self._most_bytes
             self._calls.append(_Call(_FUNCTIONS.get(func, func), picker(operands), keywords, target))
         return self._known[key]
 
@@ -186,9 +243,17 @@ class Tape:
         calls: the kernels.
         template: what follows the inputs in the slots: constants, and None for what a call fills in.
         outputs: the slots of the outputs.
+        releases: for each call, the slots that are emptied behind it; empty where they are too small to matter.
     """
 
-    def __init__(self, calls: Sequence[_Call], template: Sequence[object], outputs: Sequence[int]) -> None:
+    def __init__(
+        self,
+        calls: Sequence[_Call],
+        template: Sequence[object],
+        outputs: Sequence[int],
+        releases: Sequence[tuple[int, ...]] = (),
+    ) -> None:
+        self._releases = releases
         self._calls = calls
         self._template = template
         self._outputs = outputs
@@ -203,11 +268,20 @@ class Tape:
             inputs: of the same shapes as those that the tape was recorded with; none requires a gradient.
         """
         slots: list[Any] = [*inputs, *self._template]
+        if self._releases:
+            return self._play_frugally(slots)
         for function, operands, keywords, target in self._calls:
             if keywords:
                 slots[target] = function(*operands(slots), **keywords)
             else:
                 slots[target] = function(*operands(slots))
+        return [slots[slot] for slot in self._outputs]
+
+    def _play_frugally(self, slots: list[Any]) -> list[torch.Tensor]:
+        for (function, operands, keywords, target), freed in zip(self._calls, self._releases, strict=True):
+            slots[target] = function(*operands(slots), **keywords)
+            for slot in freed:
+                slots[slot] = None
         return [slots[slot] for slot in self._outputs]
 
 

@@ -20,6 +20,7 @@ from tests.unit.engine.descent.walking import (
     torch_losses,
 )
 
+from pullback.engine import tape
 from pullback.engine.descent import objective
 from pullback.engine.wire import read
 from pullback.v1 import optimization_pb2 as pb
@@ -179,9 +180,9 @@ def test_a_tape_gives_the_bytes_of_autograd(lab: Lab, name: str, monkeypatch: py
 
     monkeypatch.setattr(objective.Objective, "_run", counted)
     taped, count = leg(lab, evaluation, plan), len(runs)
-    monkeypatch.setattr(objective, "MAX_TAPED_BYTES", -1)
+    monkeypatch.setattr(tape, "MAX_TAPED_BYTES", -1)
     plain = leg(lab, evaluation, plan)
 
-    assert count == objective.COMPARED_RUN
+    assert count == tape.COMPARED_RUN
     assert len(runs) - count > STEPS
     assert serialized(taped) == serialized(plain)

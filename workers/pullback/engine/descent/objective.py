@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pullback.contract.errors import InvalidArgument
 from pullback.engine.blame import blamed
-from pullback.engine.derivatives import differentiate
 from pullback.engine.faults import BackwardFailed
-from pullback.engine.meter import Meter
-from pullback.engine.outputs import output_values
 from pullback.engine.stage import Stage
-from pullback.engine.tape import Recorder
+from pullback.engine.tape import COMPARED_RUN, RECORDED_RUN, Recorder, tape_bytes
+from pullback.engine.tracked import run_tracked
 from pullback.engine.wire import describe_tensor, raw_bytes
 
 if TYPE_CHECKING:
@@ -23,13 +21,6 @@ if TYPE_CHECKING:
     from pullback.engine.interpret import Code
     from pullback.engine.request import Request
     from pullback.engine.tape import Tape
-
-# Most bytes that a tape's values may take together, for they are held until the next run. In bigger ones the arithmetic
-# counts, and not the way from kernel to kernel.
-MAX_TAPED_BYTES = 2**24
-
-# Runs before a tape pays: it is recorded at the second and held against autograd at the third.
-RECORDED_RUN, COMPARED_RUN = 2, 3
 
 
 class Slope(NamedTuple):
@@ -89,7 +80,10 @@ class Objective:
         form = self._forms.setdefault(tuple(each.shape for each in rows.values()), _Form())
         varying = [*self._parameters.values(), *rows.values()]
         if form.tape is not None:
-            return _slope(form, form.tape.play(varying))
+            try:
+                return _slope(form, form.tape.play(varying))
+            except Exception:  # noqa: BLE001 - an index out of range, say: autograd says so with its place
+                form.tape, form.is_hopeless = None, True
         found = self._run(seed, self._aliases(rows))
         if self._is_worth_a_tape and not form.is_hopeless:
             self._try_tape(form, found, seed, rows)
@@ -109,21 +103,9 @@ class Objective:
             ) from failure
 
     def _run_code(self, code: Code, seed: int, inputs: Mapping[str, torch.Tensor]) -> Slope:
-        for name in self._request.tracked:
-            inputs[name].requires_grad_()
         stage = Stage(code, self._request, inputs, self._limits, seed, self._device)
-        meter = Meter(self._limits, inputs.values())
-        try:
-            state = stage.run(inputs, meter)
-            try:
-                outputs = output_values(code, self._request, state)
-                gradients = differentiate(stage, state, outputs, meter).gradients
-                loss = self._loss(outputs).detach()
-                return Slope(loss, [_plain(gradients.get(name)) for name in self._parameters])
-            finally:
-                state.close()
-        finally:
-            meter.close()
+        outputs, found = run_tracked(stage)
+        return Slope(self._loss(outputs), [found.gradients.get(name) for name in self._parameters])
 
     def _loss(self, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Gives the last output. One that the program itself differentiated may be anything."""
@@ -156,7 +138,7 @@ class Objective:
         inputs = self._aliases(rows)
         varying = [inputs[name] for name in (*self._parameters, *rows)]
         constants = [inputs[name] for name in self._constants]
-        with Recorder(varying, constants, MAX_TAPED_BYTES) as recorder:
+        with Recorder(varying, constants, tape_bytes(self._limits)) as recorder:
             slope = self._run_code(self._code, seed, inputs)
         form.absent = frozenset(index for index, each in enumerate(slope.gradients) if each is None)
         tape: Tape | None = recorder.tape(
@@ -191,10 +173,6 @@ def _slope(form: _Form, played: list[torch.Tensor]) -> Slope:
     rest = iter(gradients)
     count = len(gradients) + len(form.absent)
     return Slope(loss, [None if index in form.absent else next(rest) for index in range(count)])
-
-
-def _plain(gradient: torch.Tensor | None) -> torch.Tensor | None:
-    return None if gradient is None else gradient.detach()
 
 
 def _is_same(left: Slope, right: Slope) -> bool:
