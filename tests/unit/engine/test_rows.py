@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from pullback.contract.errors import InternalFault
 from pullback.contract.limits import Limits
 from pullback.contract.program.ops import OPS
+from pullback.engine import Engine, row_plan
 from pullback.engine.row_ops import POINTWISE_ROW_OPS
+from pullback.engine.row_plan import MAX_ROWS, ROW_BLOCK
 from pullback.engine.rows import RowRunner
 from pullback.engine.wire import raw_bytes
 from pullback.v1 import evaluation_pb2
@@ -153,6 +155,36 @@ def test_an_ops_bits_do_not_depend_on_its_batch(lab: Lab, key: str) -> None:
                     planned += 1
                     _check_company(lab, evaluations, (33, MANY))
     assert planned
+
+
+@pytest.mark.parametrize("key", sorted(POINTWISE_ROW_OPS))
+def test_an_ops_bits_do_not_depend_on_the_rows_of_a_stack(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Swept in the biggest stacks or in small ones, values and gradients have the same bytes."""
+    expression = _expression(key)
+    sweeps = [
+        _whole_sweep(lab, program, dtype, value_only=value_only)
+        for value_only, program in ((True, f"y = {expression}"), (False, f"y = ({expression}).sum()"))
+        for dtype in ("f4", "f8")
+        if _runs_in_rows(lab, _evaluations(lab, program, SHAPES[0], dtype, value_only=value_only)[0])
+    ]
+    assert sweeps
+    swept = []
+    for most in (MAX_ROWS, 8 * ROW_BLOCK):
+        monkeypatch.setattr(row_plan, "MAX_ROWS", most)
+        swept.append([*_bytes(Engine().evaluate_many(sweeps))])
+    assert swept[0] == swept[1]
+
+
+def _whole_sweep(lab: Lab, program: str, dtype: str, *, value_only: bool) -> evaluation_pb2.Evaluation:
+    """Writes a sweep of more rows than a stack holds, with special numbers among them."""
+    rng = np.random.default_rng(5)
+    names = [name for name in "xwv" if re.search(rf"\b{name}\b", program)]
+    data = {name: np.resize(_rows(rng, (), dtype), MAX_ROWS + 77) for name in names}
+    evaluation = lab.build(program, data, value_only=value_only)
+    evaluation.batched_inputs.extend(data)
+    return evaluation
 
 
 PROGRAMS = [

@@ -50,7 +50,7 @@ MAX_ROW_ELEMENTS = 4_096
 MAX_STACK_ELEMENTS = 2**18
 
 # Most rows of a stack.
-MAX_ROWS = 1_024
+MAX_ROWS = 8_192
 
 # Most dimensions of a row's tensors: torch's iterators handle 64, with ours in front.
 MAX_ROW_RANK = 8
