@@ -1,4 +1,4 @@
-"""Writes what docs/ has of the code: errors.md, ops.md, settings.md, and the schema of batch files."""
+"""Writes what docs/ has of the code: errors.md, metrics.md, ops.md, settings.md, and the schema of batch files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from pullback.cli.up.settings import UpSettings
 from pullback.contract.errors import TABLE, CallerError, PullbackError
 from pullback.contract.limits import ENV_PREFIX as LIMITS_PREFIX
 from pullback.contract.limits import Limits
+from pullback.contract.metrics import GATEWAY_METRICS, WORKER_METRICS
 from pullback.contract.program.ops import CHECKS, KINDS, MAX_INTEGER, OPS, TABLE_VERSION
 from pullback.gateway.settings import GatewaySettings
 from pullback.worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
+    from pullback.contract.metrics import Metric
     from pullback.contract.program.ops import Op
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -50,6 +54,43 @@ right stops it there. An unset or empty variable is the default. Gateway and wor
 Redis.
 
 `make gen` makes this page from the settings models of the processes.
+"""
+
+_METRICS = """\
+# Metrics and probes
+
+Gateways and workers tell of themselves over HTTP where `PULLBACK_METRICS_LISTEN` says so, as `127.0.0.1:9464`:
+
+| path | answer |
+| --- | --- |
+| `/metrics` | metrics, as Prometheus reads them; in the form of OpenMetrics where that is asked for |
+| `/livez` | 200 while the process does its work, with Redis or without; else 503 |
+| `/readyz` | 200 when it can take work, else 503 and why: a gateway needs Redis, a worker all its slots |
+
+The endpoint is for the inside of a network: whoever reaches it can read it. `pullback up` gives it to the gateway, and
+the next port to the worker.
+
+A gateway also answers `grpc.health.v1.Health`: as a whole it serves while it runs, and each of its services while it
+has Redis.
+
+What waits in the queue is read from Redis every two seconds by each gateway, so that all of them tell the same: take
+the `max`. While Redis does not answer, there are no such figures, rather than old ones. A worker's figures are those of
+all its processes, and stay when one of them dies.
+
+Some questions, in PromQL: how much waits, by device; evaluations a second, by how they ended; the time of nine calls in
+ten; how busy workers are; jobs in a batch, on average.
+
+```promql
+sum by (device) (max by (device, priority) (pullback_queue_jobs))
+sum by (code) (rate(pullback_gateway_evaluations_total[1m]))
+histogram_quantile(0.9, sum by (le) (rate(pullback_gateway_call_seconds_bucket{method="Evaluate"}[5m])))
+sum(pullback_worker_busy_slots) / sum(pullback_worker_slots)
+sum(rate(pullback_worker_batch_jobs_sum[5m])) / sum(rate(pullback_worker_batch_jobs_count[5m]))
+```
+
+Alerts for these are in `deploy/k8s/components/monitoring`.
+
+`make gen` makes this page from `pullback.contract.metrics`.
 """
 
 _LIMITS = """\
@@ -146,6 +187,16 @@ def _setting_table(title: str, model: type[BaseSettings]) -> str:
     return "\n".join([f"## {title}", "", "| variable | default | meaning |\n| --- | --- | --- |", *rows, ""])
 
 
+def _metric_table(title: str, metrics: Iterable[Metric]) -> str:
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.labels)} | {metric.help} |"
+        for metric in metrics
+    ]
+    return "\n".join(
+        [f"## {title}\n", "| metric | kind | labels | what it says |", "| --- | --- | --- | --- |", *rows, ""]
+    )
+
+
 def _limit_table() -> str:
     rows = [
         f"| `{LIMITS_PREFIX}{name.upper()}` | `{field.default}` | {field.description} |"
@@ -204,6 +255,9 @@ def pages() -> dict[str, str]:
     return {
         "batch-file.schema.json": json.dumps(json_schema(), indent=2) + "\n",
         "errors.md": "\n".join(errors),
+        "metrics.md": "\n".join(
+            [_METRICS, _metric_table("Gateway", GATEWAY_METRICS), _metric_table("Worker", WORKER_METRICS)]
+        ),
         "ops.md": "\n".join(ops),
         "settings.md": "\n".join(settings),
     }

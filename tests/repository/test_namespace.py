@@ -20,6 +20,7 @@ ROOMS = [
     "services/pullback/cli",
     "services/pullback/client",
     "services/pullback/gateway",
+    "services/pullback/telemetry",
     "workers/pullback/engine",
     "workers/pullback/evaluator",
     "workers/pullback/worker",

@@ -42,6 +42,10 @@ def _listen(text: str) -> str:
     return text
 
 
+def _listen_or_not(text: str) -> str:
+    return text and _listen(text)
+
+
 def _redis_url(text: str) -> str:
     if not text.startswith(_REDIS_SCHEMES):
         raise ValueError(
@@ -61,6 +65,9 @@ def _redis_url(text: str) -> str:
 
 #: Where a process listens: ``host:port``, with a port from 0 to 65535.
 Listen = Annotated[str, AfterValidator(_listen)]
+
+#: The same, or nothing.
+MaybeListen = Annotated[str, AfterValidator(_listen_or_not)]
 
 #: Where Redis is, or who knows it (see `pullback.contract.sentinels`), passwords included.
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]

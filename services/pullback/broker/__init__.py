@@ -1,6 +1,7 @@
 """All that lives in Redis: lanes of queued jobs, job records, results, and who is alive."""
 
 from pullback.broker.accepting import Accepted, Acceptor, Answer, Known
+from pullback.broker.backlog import Backlog, look_at_backlog
 from pullback.broker.blocking import Line
 from pullback.broker.connect import connect, connect_async
 from pullback.broker.draining import LaneDrain
@@ -36,6 +37,7 @@ __all__ = [
     "Accepted",
     "Acceptor",
     "Answer",
+    "Backlog",
     "Change",
     "CrashCounter",
     "Created",
@@ -66,6 +68,7 @@ __all__ = [
     "evicts",
     "is_durable",
     "is_full",
+    "look_at_backlog",
     "look_at_quarantine",
     "look_for_worker",
     "new_job",

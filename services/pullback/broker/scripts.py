@@ -23,6 +23,7 @@ NEXT_ATTEMPT = "next_attempt"
 CANCEL = "cancel"
 DELETE = "delete"
 UPKEEP = "upkeep"
+BACKLOG = "backlog"
 
 _INCLUDE = re.compile(r"^-- include (\w+)\.lua$", re.MULTILINE)
 
@@ -37,7 +38,7 @@ _SOURCES = {
     name: _read(name)
     for name in (
         *(ACCEPT, FINISH, ABANDON, JOIN, BEAT, LEAVE, SHARE, SWEEP, CRASH, QUARANTINE),
-        *(CREATE, TAKE, SETTLE, PUT_BACK, NEXT_ATTEMPT, CANCEL, DELETE, UPKEEP),
+        *(CREATE, TAKE, SETTLE, PUT_BACK, NEXT_ATTEMPT, CANCEL, DELETE, UPKEEP, BACKLOG),
     )
 }
 

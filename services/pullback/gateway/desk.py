@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from pullback.broker import Accepted, Known
-from pullback.contract.errors import DeadlineExceeded, Overloaded, PullbackError, QueueUnavailable
+from pullback.contract.errors import (
+    DeadlineExceeded,
+    DeviceNotServed,
+    Overloaded,
+    PullbackError,
+    QueueUnavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +79,10 @@ class Desk:
         self._looking: asyncio.Task[None] | None = None
         self.stopping = False
         self.full = False
+        #: Told what became of each job that was waited for, as its caller is.
+        self.told: Callable[[Outcome], None] = lambda _outcome: None
+        #: Told the number of the device class of each job that no worker is there for.
+        self.unserved: Callable[[int], None] = lambda _device: None
 
     def __len__(self) -> int:
         """Counts the jobs that are waited for."""
@@ -98,11 +108,11 @@ class Desk:
         )
         self._tickets.setdefault(job.job_id, []).append(ticket)
         self._acceptor.accept(
-            job, lambda answer: self._answered(ticket, answer), company=len(self._tickets) - 1
+            job, lambda answer: self._answered(job, ticket, answer), company=len(self._tickets) - 1
         )
         return ticket
 
-    def _answered(self, ticket: Ticket, answer: Answer) -> None:
+    def _answered(self, job: NewJob, ticket: Ticket, answer: Answer) -> None:
         match answer:
             case Accepted():
                 ticket.accepted = True
@@ -113,6 +123,8 @@ class Desk:
             case Known(outcome):
                 self._close(ticket, outcome)
             case error:
+                if isinstance(error, DeviceNotServed):
+                    self.unserved(job.device)
                 self._close(ticket, error)
                 # It may have been the last to hold a job whose own caller went away.
                 self._abandon_unless_waited_for(ticket.job_id)
@@ -131,6 +143,7 @@ class Desk:
     def _close(self, ticket: Ticket, outcome: Outcome) -> None:
         if ticket.open:
             self._remove(ticket)
+            self.told(outcome)
             ticket.deliver(outcome)
 
     def _remove(self, ticket: Ticket) -> None:
@@ -164,7 +177,9 @@ class Desk:
             tickets = [ticket for some in self._tickets.values() for ticket in some]
             overdue = [ticket for ticket in tickets if ticket.overdue <= now]
             for ticket in overdue:
-                ticket.deliver(DeadlineExceeded("the evaluation did not finish within its time limit"))
+                error = DeadlineExceeded("the evaluation did not finish within its time limit")
+                self.told(error)
+                ticket.deliver(error)
             self.withdraw(overdue)
             late = [
                 ticket for ticket in tickets if ticket.open and ticket.accepted and ticket.next_look <= now

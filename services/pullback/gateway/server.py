@@ -25,10 +25,12 @@ from pullback.broker import (
     evicts,
     is_durable,
     is_full,
+    look_at_backlog,
     look_at_quarantine,
 )
 from pullback.contract.errors import InvalidArgument
 from pullback.contract.limits import MAX_MESSAGE_BYTES
+from pullback.contract.names import DEVICE_CLASSES
 from pullback.gateway.checking import Checker
 from pullback.gateway.descents.handlers import SERVICE as DESCENT_SERVICE
 from pullback.gateway.descents.handlers import handlers as descent_handlers
@@ -41,9 +43,11 @@ from pullback.gateway.jobs.feeds import Feeds
 from pullback.gateway.jobs.handlers import SERVICE as JOB_SERVICE
 from pullback.gateway.jobs.handlers import handlers as job_handlers
 from pullback.gateway.jobs.servicer import JobServicer
+from pullback.gateway.meters import Meters
 from pullback.gateway.servicer import GradientServicer
 from pullback.gateway.tenants import Tenants
 from pullback.gateway.waking import Waker
+from pullback.telemetry import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -58,6 +62,9 @@ SERVICES = (SERVICE, JOB_SERVICE, DESCENT_SERVICE)
 
 # How often Redis is asked for its room, in seconds.
 ROOM_SECONDS = 1.0
+
+# How often what waits in the queue is counted, in seconds, where somebody watches.
+QUEUE_SECONDS = 2.0
 
 # How often the list of programs that are refused is looked at, in seconds.
 QUARANTINE_SECONDS = 1.0
@@ -108,7 +115,8 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
         )
         server = grpc.aio.server(options=_options(settings))
         servicers = _Servicers(desk, quarantine, shelves, feeds, settings)
-        server.add_generic_rpc_handlers(servicers.handlers())
+        meters = Meters() if settings.metrics_listen else None
+        server.add_generic_rpc_handlers(servicers.handlers(meters))
         checks = _standard_services(server, settings)
         port = _listen(server, settings.listen)
 
@@ -122,8 +130,11 @@ async def serve(settings: GatewaySettings, ready: Callable[[str], None]) -> None
             _report_health(checks, reader),
             _watch_room(redis, desk, reader),
             _watch_quarantine(redis, quarantine),
+            *([_watch_queue(redis, meters)] if meters else ()),
         )
         _keep_at(works, stop, stack)
+        if meters:
+            _tell(meters, desk, reader, settings, stop, stack)
         await server.start()
         ready(f"{settings.listen.rpartition(':')[0]}:{port}")
 
@@ -146,14 +157,46 @@ class _Servicers:
         self._descents = DescentServicer(desk, evaluating, settings, checker, tenants)
         self._jobs = JobServicer(shelves, feeds, Intake(checker, settings), tenants, desk)
 
-    def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
-        """Gives what a server needs to serve their RPCs."""
-        return handlers(self._gradients), job_handlers(self._jobs), descent_handlers(self._descents)
+    def handlers(self, meters: Meters | None) -> tuple[grpc.GenericRpcHandler, ...]:
+        """Gives what a server needs to serve their RPCs, counted where there are meters."""
+
+        def seen(servicer: Any, service: str) -> Any:
+            return meters.watched(servicer, service) if meters else servicer
+
+        return (
+            handlers(seen(self._gradients, SERVICE)),
+            job_handlers(seen(self._jobs, JOB_SERVICE)),
+            descent_handlers(seen(self._descents, DESCENT_SERVICE)),
+        )
 
     def stop(self) -> None:
         """Refuses new calls, and ends those that go on elsewhere."""
         self._gradients.stop()
         self._jobs.stop()
+
+
+def _tell(  # noqa: PLR0917 - the parts of a gateway that are told of
+    meters: Meters,
+    desk: Desk,
+    reader: ResultReader,
+    settings: GatewaySettings,
+    stop: asyncio.Event,
+    stack: AsyncExitStack,
+) -> None:
+    """Tells of a gateway over HTTP for as long as the stack lasts."""
+    desk.told, desk.unserved = meters.told, meters.unserved
+    meters.in_flight.set_function(lambda: len(desk))
+    meters.redis_connected.set_function(reader.connected.is_set)
+    meters.redis_full.set_function(lambda: desk.full)
+
+    def ready() -> str | None:
+        if stop.is_set():
+            return "stopping"
+        return None if reader.connected.is_set() else "not connected to Redis"
+
+    endpoint = Endpoint(settings.metrics_listen, meters.registry, lambda: None, ready)
+    stack.callback(endpoint.close)
+    log.info("metrics on %s", endpoint.address)
 
 
 def _shelves(pipe: Pipe, redis: Redis, waker: Waker, settings: GatewaySettings) -> Shelves:
@@ -243,6 +286,16 @@ async def _watch_room(redis: Redis, desk: Desk, reader: ResultReader) -> None:
             warned = True
             desk.full = await is_full(redis)
         await asyncio.sleep(ROOM_SECONDS)
+
+
+async def _watch_queue(redis: Redis, meters: Meters) -> None:
+    while True:
+        try:
+            for device in DEVICE_CLASSES.values():
+                meters.learn(device, await look_at_backlog(redis, device))
+        except (RedisError, OSError):
+            meters.forget()
+        await asyncio.sleep(QUEUE_SECONDS)
 
 
 async def _watch_quarantine(redis: Redis, quarantine: Quarantine) -> None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pullback.contract.limits import Limits
-from pullback.contract.settings import ENV_PREFIX, Listen, RedisUrl
+from pullback.contract.settings import ENV_PREFIX, Listen, MaybeListen, RedisUrl
 
 _KEY = re.compile(r"[a-z0-9_.\-]+", re.ASCII)
 
@@ -43,6 +43,9 @@ class GatewaySettings(BaseSettings):
         description="where Redis is, or its Sentinels (see [durability](durability.md)), passwords included",
     )
     listen: Listen = Field("127.0.0.1:50051", description="host:port to listen on; port 0 takes a free one")
+    metrics_listen: MaybeListen = Field(
+        "", description="host:port of [metrics and probes](metrics.md) over HTTP; empty: there are none"
+    )
     default_timeout_seconds: float = Field(
         30.0, gt=0, description="time limit of an evaluation that sets none"
     )

@@ -79,6 +79,8 @@ class Isolator:
         self._now = now
         #: Told of a job that made native code crash, and how much that counts; says whether its program is refused now.
         self.on_crash: Callable[[Job, int], bool] = lambda _job, _weight: False
+        #: Told why an evaluator ended that had jobs.
+        self.on_end: Callable[[str], None] = lambda _cause: None
         self._evaluator: AbstractEvaluator | None = None
         # The lock guards these: jobs without an outcome, those in the evaluator, and those to be cancelled.
         self._lock = threading.Lock()
@@ -221,6 +223,9 @@ class Isolator:
         try:
             outcomes = evaluator.evaluate(jobs, timeout=timeout)
             done = {outcome.job_id for outcome in outcomes if outcome.event is not Event.LOSE}
+        except (EvaluatorTimedOut, EvaluatorDied) as end:
+            self.on_end("cancelled" if self._has_cancelled(jobs) else verdicts.cause_of(end))
+            raise
         finally:
             with self._lock:
                 self._open -= done

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pullback.contract.errors import Cancelled, DeadlineExceeded, KernelFault, LimitExceeded, WorkerLost
 from pullback.contract.lifecycle import Event
+from pullback.evaluator.errors import EvaluatorRetired, EvaluatorTimedOut
 from pullback.evaluator.exits import Exit
 from pullback.evaluator.job import Outcome, error_message
 
@@ -75,6 +76,23 @@ def crash_weight(death: EvaluatorDied) -> int:
 
 def _is_crash(death: EvaluatorDied) -> bool:
     return death.exitcode in _CRASHES and not _ran_out(death)
+
+
+#: Why an evaluator ends that has jobs: their drain had one cancelled, or what `cause_of` says.
+CAUSES = ("cancelled", "timed_out", "retired", "attacked", "out_of_memory", "crashed", "lost")
+
+
+def cause_of(end: EvaluatorTimedOut | EvaluatorDied) -> str:
+    """Says in a word why an evaluator ended that was not cancelled."""
+    if isinstance(end, EvaluatorTimedOut) or end.exitcode == -signal.SIGXCPU:
+        return "timed_out"
+    if isinstance(end, EvaluatorRetired):
+        return "retired"
+    if end.exitcode == -signal.SIGSYS:
+        return "attacked"
+    if _ran_out(end):
+        return "out_of_memory"
+    return "crashed" if _is_crash(end) else "lost"
 
 
 def _failure(job: Job, event: Event, error: PullbackError) -> Outcome:

@@ -13,11 +13,13 @@ from celery.exceptions import SecurityWarning
 from pydantic import ValidationError
 
 from pullback.contract.allocator import keep_freed_memory
+from pullback.contract.errors import InvalidArgument
 from pullback.contract.names import queue_name
 from pullback.contract.settings import explain
 from pullback.evaluator import EVALUATOR, Evaluator, EvaluatorUnavailable, Template
 from pullback.worker.app import make_app
 from pullback.worker.guarding import Guard
+from pullback.worker.meters import meters_of, telling
 from pullback.worker.process import SlotProcess
 from pullback.worker.settings import WorkerSettings
 from pullback.worker.stopping import StopFlag
@@ -75,31 +77,49 @@ def main(evaluator: Sequence[str] = EVALUATOR) -> int:
 
 
 def _run(settings: WorkerSettings, template: Template, engine: str) -> int:
-    stop = StopFlag()
-    guard = Guard(template, stop)
-    ready, each_ready = os.pipe()
-    app = make_app(settings, SlotProcess(settings, template.address, engine, stop), stop, each_ready)
-    threading.Thread(target=_announce, args=(settings, ready), daemon=True).start()
-    threading.Thread(target=guard.run, name="guard", daemon=True).start()
-    worker = app.Worker(
-        hostname=f"{settings.worker_name}-{os.getpid()}",
-        pool_cls="prefork",
-        concurrency=settings.slots,
-        queues=[queue_name(settings.device)],
-        loglevel="WARNING",
-        quiet=True,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-    )
-    worker.start()
+    stop, slots_ready = StopFlag(), threading.Event()
+    with meters_of(settings) as meters:
+        guard = Guard(template, stop, meters)
+        ready, each_ready = os.pipe()
+        process = SlotProcess(settings, template.address, engine, stop, meters)
+        app = make_app(settings, process, stop, each_ready)
+        threading.Thread(target=_announce, args=(settings, ready, slots_ready), daemon=True).start()
+        threading.Thread(target=guard.run, name="guard", daemon=True).start()
+        worker = app.Worker(
+            hostname=f"{settings.worker_name}-{os.getpid()}",
+            pool_cls="prefork",
+            concurrency=settings.slots,
+            queues=[queue_name(settings.device)],
+            loglevel="WARNING",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+
+        def is_ready() -> str | None:
+            if stop:
+                return "stopping"
+            return None if slots_ready.is_set() else "not all slots are ready"
+
+        def is_live() -> str | None:
+            return "no evaluator can be had" if guard.gave_up else None
+
+        try:
+            with telling(meters, settings.metrics_listen, is_live, is_ready) as address:
+                if address:
+                    _say(f"metrics on {address}")
+                worker.start()
+        except InvalidArgument as error:
+            return _refuse(str(error))
     return 1 if guard.gave_up else int(worker.exitcode or 0)
 
 
-def _announce(settings: WorkerSettings, ready: int) -> None:
+def _announce(settings: WorkerSettings, ready: int, slots_ready: threading.Event) -> None:
     started = 0
     while started < settings.slots:
         started += len(os.read(ready, settings.slots))
+    slots_ready.set()
     _say(f"pullback worker ready: {settings.worker_name} on {settings.device}, {settings.slots} slots")
 
 

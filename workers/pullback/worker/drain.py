@@ -17,6 +17,7 @@ from pullback.evaluator import Job
 from pullback.v1 import gradient_pb2
 from pullback.worker.appetite import Appetite
 from pullback.worker.calling import OnCall
+from pullback.worker.meters import NO_METERS
 from pullback.worker.patience import patiently
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pullback.broker import LaneDrain, TakenJob
     from pullback.evaluator import Outcome
     from pullback.worker.hand import Hand
+    from pullback.worker.meters import AbstractMeters
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.shelf import ShelfWork
     from pullback.worker.stopping import StopFlag
@@ -49,7 +51,9 @@ class Drain:
         *,
         stop: StopFlag,
         clock_offset_ms: Callable[[], int],
+        meters: AbstractMeters = NO_METERS,
     ) -> None:
+        self._meters = meters
         self._lane = lane
         self._shelf = shelf
         self._hand = hand
@@ -76,7 +80,8 @@ class Drain:
             done = []
             self._shelf.compare()
             if taken:
-                done = self._work(taken)
+                with self._meters.batch(len(taken)):
+                    done = self._work(taken)
                 idle_since = time.monotonic()
                 self._appetite.digest(len(taken), idle_since - now)
             wait_ms, block_ms = self._on_call.wait_ms(found=bool(taken)), BLOCK_MS

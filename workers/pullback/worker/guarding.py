@@ -9,9 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 from pullback.evaluator import EvaluatorUnavailable
+from pullback.worker.meters import NO_METERS
 
 if TYPE_CHECKING:
     from pullback.evaluator import Template
+    from pullback.worker.meters import AbstractMeters
     from pullback.worker.stopping import StopFlag
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,8 @@ class Guard:
     Drains that ask for an evaluator meanwhile wait in the listening socket's backlog, which is the worker's.
     """
 
-    def __init__(self, template: Template, stop: StopFlag) -> None:
+    def __init__(self, template: Template, stop: StopFlag, meters: AbstractMeters = NO_METERS) -> None:
+        self._meters = meters
         self._template = template
         self._stop = stop
         #: Whether the worker was ended because its template could not be started.
@@ -38,6 +41,7 @@ class Guard:
             self._template.wait()
             if self._stop:
                 return
+            self._meters.template_restarted()
             log.error("the template of the evaluators died; starting it again")
             time.sleep(PAUSE_SECONDS)
             try:

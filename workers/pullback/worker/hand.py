@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pullback.contract.lifecycle import Event
 from pullback.evaluator import Outcome, error_message
 from pullback.worker.crashing import refusal
+from pullback.worker.meters import NO_METERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pullback.broker import Quarantine
     from pullback.evaluator import Isolator, Job
+    from pullback.worker.meters import AbstractMeters
 
 
 class AbstractTaken(Protocol):
@@ -31,7 +33,10 @@ TakenT = TypeVar("TakenT", bound=AbstractTaken)
 class Hand:
     """What was taken at once. Used again for the next take, until its drain leaves."""
 
-    def __init__(self, isolator: Isolator, quarantine: Quarantine) -> None:
+    def __init__(
+        self, isolator: Isolator, quarantine: Quarantine, meters: AbstractMeters = NO_METERS
+    ) -> None:
+        self._meters = meters
         self._isolator = isolator
         self._quarantine = quarantine
         # The lock guards these: the jobs by their keys; the keys of those that are to stop, and of those among them
@@ -108,9 +113,11 @@ class Hand:
             if self._quarantine:
                 jobs, refused = self._part_refused(jobs)
                 if refused:
+                    self._meters.ended(refused)
                     yield refused
             lost: list[Job] = []
             for outcomes in self._isolator.run(jobs, self._stopped, patience=patience):
+                self._meters.ended(outcomes)
                 ids = {outcome.job_id for outcome in outcomes if outcome.event is Event.LOSE}
                 if ids:
                     lost += [job for job in jobs if job.id in ids]

@@ -22,11 +22,13 @@ from pullback.worker.beating import Heart, Ward
 from pullback.worker.crashing import Crashes
 from pullback.worker.drain import BLOCK_MS, Drain
 from pullback.worker.hand import Hand
+from pullback.worker.meters import NO_METERS
 from pullback.worker.shelf import ShelfWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pullback.worker.meters import AbstractMeters
     from pullback.worker.settings import WorkerSettings
     from pullback.worker.stopping import StopFlag
 
@@ -38,7 +40,14 @@ COLLECT_AFTER = 50_000
 class SlotProcess:
     """What a child holds between drains: its connections, its heart, and a warm evaluator."""
 
-    def __init__(self, settings: WorkerSettings, template: bytes, engine: str, stop: StopFlag) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        template: bytes,
+        engine: str,
+        stop: StopFlag,
+        meters: AbstractMeters = NO_METERS,
+    ) -> None:
         """Prepares, in the main process, what `start` makes real in a child.
 
         Args:
@@ -46,7 +55,9 @@ class SlotProcess:
             template: the address of the template that forks evaluators.
             engine: the version of their engine.
             stop: tells drains to come to an end.
+            meters: count what children do.
         """
+        self._meters = meters
         self._settings = settings
         self._template = template
         # That of the evaluator made last: a template that was started again may have another.
@@ -67,6 +78,7 @@ class SlotProcess:
         name = f"{self._settings.worker_name}:{uuid4().hex}"
         self._line = Line(url, blocking_seconds=BLOCK_MS / 1000)
         self._isolator = Isolator(self._connect, isolation=self._settings.isolation)
+        self._isolator.on_end = self._meters.evaluator_ended
         self._quarantine = Quarantine()
         life = self._settings.quarantine_seconds
         if life:
@@ -80,6 +92,7 @@ class SlotProcess:
     def _connect(self) -> Evaluator:
         evaluator = Evaluator.connect(self._template)
         self._engine = evaluator.engine
+        self._meters.evaluator_began()
         return evaluator
 
     def _clock_offset_ms(self) -> int:
@@ -94,13 +107,14 @@ class SlotProcess:
         """
         name = uuid4().hex
         settings = self._settings
-        hand = Hand(self._isolator, self._quarantine)
+        hand = Hand(self._isolator, self._quarantine, self._meters)
         shelf = ShelfWork(
             ShelfDrain(self._line, settings.device, name, worker=settings.worker_name),
             hand,
             most=settings.batch,
             engine=lambda: self._engine,
             clock_offset_ms=self._clock_offset_ms,
+            meters=self._meters,
         )
         drain = Drain(
             LaneDrain(self._line, lane, name),
@@ -109,6 +123,7 @@ class SlotProcess:
             settings,
             stop=self._stop,
             clock_offset_ms=self._clock_offset_ms,
+            meters=self._meters,
         )
         self._heart.attend(Ward(lane, name, hand.cancel, hand.interrupt))
         try:

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pullback.contract.limits import Limits
-from pullback.contract.settings import ENV_PREFIX, RedisUrl
+from pullback.contract.settings import ENV_PREFIX, MaybeListen, RedisUrl
 from pullback.evaluator import Isolation
 
 
@@ -33,6 +33,9 @@ class WorkerSettings(BaseSettings):
     redis_url: RedisUrl = Field(
         "redis://127.0.0.1:6379/0",
         description="where Redis is, or its Sentinels (see [durability](durability.md)), passwords included",
+    )
+    metrics_listen: MaybeListen = Field(
+        "", description="host:port of [metrics and probes](metrics.md) over HTTP; empty: there are none"
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="the device class whose lane this worker takes")
     compute: Literal["", "cpu", "cuda"] = Field(
@@ -77,3 +80,8 @@ class WorkerSettings(BaseSettings):
             for name, value in os.environ.items()
             if name == "LD_LIBRARY_PATH" or name.startswith(("CUDA_", "NVIDIA_"))
         }
+
+
+def count_in(folder: str) -> None:
+    """Has prometheus_client count in files of a folder, one for each process: it looks for it when it is imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

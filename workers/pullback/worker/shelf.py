@@ -11,6 +11,7 @@ from pullback.contract.errors import DeadlineExceeded
 from pullback.contract.lifecycle import Event
 from pullback.evaluator import Job, error_message
 from pullback.worker.appetite import SHELF_SECONDS, Appetite
+from pullback.worker.meters import NO_METERS
 from pullback.worker.patience import patiently
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pullback.broker import HeldJob, ShelfDrain
     from pullback.evaluator import Outcome
     from pullback.worker.hand import Hand
+    from pullback.worker.meters import AbstractMeters
 
 # Jobs that were taken together are put back after so long, in seconds, and fewer are taken: whoever calls meanwhile
 # waits for them. What was computed of them by then is lost; it is less than the search for the slow one would cost.
@@ -43,6 +45,7 @@ class ShelfWork:
         clock_offset_ms: Callable[[], int],
         now: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
+        meters: AbstractMeters = NO_METERS,
     ) -> None:
         """Makes it.
 
@@ -54,7 +57,9 @@ class ShelfWork:
             clock_offset_ms: gives the clock of Redis less ours.
             now: the time, in seconds since the epoch, as evaluators have it.
             stopwatch: a clock that only goes forward, in seconds.
+            meters: count what is taken.
         """
+        self._meters = meters
         self._shelves = shelves
         self._hand = hand
         self._engine = engine
@@ -78,7 +83,8 @@ class ShelfWork:
         if not jobs:
             return False
         begun = self._stopwatch()
-        self._work(jobs)
+        with self._meters.batch(len(jobs)):
+            self._work(jobs)
         ended = self._stopwatch()
         self._appetite.digest(len(jobs), ended - begun)
         self._due = ended + (ended - begun) * (1 / LEAST_SHARE - 1)

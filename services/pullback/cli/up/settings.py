@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pullback.cli.settings import DEFAULT_LISTEN
-from pullback.contract.settings import ENV_PREFIX, Listen, RedisUrl
+from pullback.contract.settings import ENV_PREFIX, Listen, MaybeListen, RedisUrl
 
 
 def cores() -> int:
@@ -36,6 +36,10 @@ class UpSettings(BaseSettings):
     )
     redis_server: Path | None = Field(
         None, description="the server binary to start, instead of the one found"
+    )
+    metrics_listen: MaybeListen = Field(
+        "",
+        description="host:port of the gateway's metrics; the worker's are at the next port; empty: there are none",
     )
     data_home: Path = Field(
         Path("~/.local/share"), validation_alias="XDG_DATA_HOME", description="where users' data are kept"

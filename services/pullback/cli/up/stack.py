@@ -108,7 +108,18 @@ def _address(settings: UpSettings, port: int | None) -> str:
 
 def _parts(settings: UpSettings, url: str, address: str, slots: int, commands: Commands) -> list[Part]:
     _say(f"starting a worker with {slots} slots on {settings.device}, and a gateway on {address}")
-    return [_worker(commands.worker, url, settings.device, slots), _gateway(commands.gateway, url, address)]
+    return [
+        _worker(commands.worker, url, settings, slots),
+        _gateway(commands.gateway, url, address),
+    ]
+
+
+def _next_port(address: str) -> str:
+    """Gives where the worker listens for what looks at metrics, beside the gateway; port 0 takes a free one anyway."""
+    if not address:
+        return ""
+    host, port = host_and_port(address)
+    return f"{host}:{port + 1 if port else 0}"
 
 
 def _redis(settings: UpSettings, data_dir: Path, stack: ExitStack) -> tuple[list[Part], str]:
@@ -134,11 +145,16 @@ def _redis(settings: UpSettings, data_dir: Path, stack: ExitStack) -> tuple[list
     return [part], launch.url
 
 
-def _worker(command: tuple[str, ...], url: str, device: str, slots: int) -> Part:
+def _worker(command: tuple[str, ...], url: str, settings: UpSettings, slots: int) -> Part:
     return Part(
         name="worker",
         command=leashed(command, signal.SIGKILL),
-        environment=part_environment(redis_url=url, device=device, slots=str(slots)),
+        environment=part_environment(
+            redis_url=url,
+            device=settings.device,
+            slots=str(slots),
+            metrics_listen=_next_port(settings.metrics_listen),
+        ),
         ready=re.compile("pullback worker ready: (.*)"),
         ready_seconds=WORKER_READY_SECONDS,
         stop_seconds=WORKER_STOP_SECONDS,
