@@ -3,6 +3,7 @@
 #   make demo     the course notebook's figures, from running processes
 #   make test     all tests; `make test ARGS=tests/unit/contract` runs some
 #   make check    style, types, layers, protos
+#   make manifests  what is in deploy/k8s, rendered, against schemas, rules of ours, and other people's
 #   make fmt      put style and protos in order
 #   make gen      remake the stubs and the pages of docs/ that are tables of the code
 #   make bench    side by side with peers
@@ -24,7 +25,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz-installed
 
-.PHONY: setup demo test check fuzz bench gen up clean pin fmt drill hostile
+.PHONY: setup demo test check manifests fuzz bench gen up clean pin fmt drill hostile
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -53,6 +54,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/protos.py check
+
+manifests: setup
+	$(BIN)/python tools/manifests.py $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

@@ -169,7 +169,7 @@ def test_the_manifests_parts_fit_together() -> None:
         == (documents["PersistentVolumeClaim"]["metadata"]["name"])
     )
     assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes)
-    assert container["image"] == f"pullback:{version('pullback')}"
+    assert container["image"] == f"pullback/cli:{version('pullback')}"
     (failing, _) = job["podFailurePolicy"]["rules"]
     assert failing["onExitCodes"]["containerName"] == container["name"]
     assert failing["onExitCodes"]["values"] == [FAILED, 2]
