@@ -4,6 +4,7 @@
 #   make test     all tests; `make test ARGS=tests/unit/contract` runs some
 #   make check    style, types, layers, protos
 #   make manifests  what is in deploy/k8s, rendered, against schemas, rules of ours, and other people's
+#   make images   builds the images in deploy/images, looks inside, and runs them as the manifests say
 #   make fmt      put style and protos in order
 #   make gen      remake the stubs and the pages of docs/ that are tables of the code
 #   make bench    side by side with peers
@@ -25,7 +26,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz-installed
 
-.PHONY: setup demo test check manifests fuzz bench gen up clean pin fmt drill hostile
+.PHONY: setup demo test check manifests images fuzz bench gen up clean pin fmt drill hostile
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -57,6 +58,9 @@ check: setup
 
 manifests: setup
 	$(BIN)/python tools/manifests.py $(ARGS)
+
+images: setup
+	$(BIN)/python tools/images.py $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

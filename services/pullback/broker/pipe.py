@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pullback.broker.handshake import Destination
+
+log = logging.getLogger(__name__)
 
 # How often a connection is looked after, in seconds.
 WATCH_SECONDS = 1.0
@@ -222,6 +225,11 @@ class Pipe(asyncio.Protocol):
             if self._push and type(reply) is list and reply[0] == b"message":
                 self._push(reply)
                 continue
+            if not self._waiting:
+                # Before a goodbye: one in protected mode says so to whoever connects.
+                log.error("Redis said without being asked: %s", reply)
+                self.close()
+                return
             receive, _ = self._waiting.popleft()
             receive(self._refused(reply) if isinstance(reply, hiredis.ReplyError) else reply)
 

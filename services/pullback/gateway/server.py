@@ -69,6 +69,9 @@ QUEUE_SECONDS = 2.0
 # How often the list of programs that are refused is looked at, in seconds.
 QUARANTINE_SECONDS = 1.0
 
+# How often a work is told to end that does not, in seconds.
+CANCEL_SECONDS = 0.1
+
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -306,6 +309,9 @@ async def _watch_quarantine(redis: Redis, quarantine: Quarantine) -> None:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    # Again and again: a library that is connecting may take a cancellation for a failure to connect, and try once more.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
     with suppress(asyncio.CancelledError):
-        await task
+        task.result()

@@ -155,3 +155,24 @@ async def test_a_wrong_password_is_refused(redis_url: str) -> None:
 def test_error_replies_are_told_apart(reply: str, kind: type[Exception]) -> None:
     """Each kind of refusal is the exception that redis-py raises for it."""
     assert isinstance(exception(Exception(reply)), kind)
+
+
+async def test_a_server_that_turns_everybody_away_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """What it says before anybody asked is in the log, and the next try goes on."""
+    calls = asyncio.Semaphore(0)
+
+    async def turn_away(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"-DENIED in protected mode\r\n")
+        await writer.drain()
+        writer.close()
+        calls.release()
+
+    server = await asyncio.start_server(turn_away, "127.0.0.1", 0)
+    pipe = Pipe(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+    keeping = asyncio.create_task(pipe.keep())
+    await calls.acquire()
+    await calls.acquire()
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    server.close()
+    assert "Redis said without being asked: DENIED in protected mode" in caplog.text

@@ -28,4 +28,11 @@ MISTAKES = [
         "one left out",
         lambda d: d.one("GRPCRoute", "pullback")["spec"]["rules"][0]["matches"].pop(0),
     ),
+    Mistake(
+        "batches_call_a_service",
+        "an address that the command does not take",
+        lambda d: first(named(d, "Job", "sweep"))["env"][0].update(
+            value="dns:///pullback-gateway-each:50051"
+        ),
+    ),
 ]

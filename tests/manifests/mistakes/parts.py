@@ -70,4 +70,9 @@ MISTAKES = [
     Mistake(
         "accounts_and_targets_are_there", "a set's service", lambda d: redis(d).update(serviceName="redis")
     ),
+    Mistake(
+        "mounts_are_not_in_each_other",
+        "a secret in a configuration",
+        lambda d: first(redis(d))["volumeMounts"][-1].update(mountPath="/data/x"),
+    ),
 ]

@@ -41,7 +41,7 @@ def batches_call_a_service(documents: Documents) -> Iterator[str]:
             address = documents.environment(container).get("PULLBACK_ADDRESS")
             if address is None:
                 continue
-            host, _, port = address.removeprefix("dns:///").rpartition(":")
+            host, _, port = address.rpartition(":")
             there = [
                 port["port"] for each in documents.of("Service") if each["metadata"]["name"] == host
                 for port in each["spec"]["ports"]

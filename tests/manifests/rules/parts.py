@@ -85,6 +85,16 @@ def mounts_are_there(documents: Documents) -> Iterator[str]:
                 yield from _missing(documents, pod.owner, "PersistentVolumeClaim", claim["claimName"])
 
 
+def mounts_are_not_in_each_other(documents: Documents) -> Iterator[str]:
+    """No volume is mounted below another: the folder for it could not be made where that is read-only."""
+    for pod in documents.pods():
+        for container in pod.containers:
+            paths = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
+            for inner in paths:
+                if any(inner != outer and inner.startswith(f"{outer}/") for outer in paths):
+                    yield f"{pod.where}: {container['name']}: {inner} lies in another mount"
+
+
 def accounts_and_targets_are_there(documents: Documents) -> Iterator[str]:
     """The account of each pod, the service of each set, and what is scaled, are documents of the overlay."""
     for pod in documents.pods():
@@ -109,5 +119,6 @@ RULES = (
     references_are_there,
     secrets_hold_no_passwords,
     mounts_are_there,
+    mounts_are_not_in_each_other,
     accounts_and_targets_are_there,
 )
