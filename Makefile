@@ -5,6 +5,7 @@
 #   make check    style, types, layers, protos
 #   make manifests  what is in deploy/k8s, rendered, against schemas, rules of ours, and other people's
 #   make images   builds the images in deploy/images, looks inside, and runs them as the manifests say
+#   make rolling  an upgrade from the commit before to this one, and back, under load; `make rolling BEFORE=v0.1.0`
 #   make fmt      put style and protos in order
 #   make gen      remake the stubs and the pages of docs/ that are tables of the code
 #   make bench    side by side with peers
@@ -26,7 +27,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz-installed
 
-.PHONY: setup demo test check manifests images fuzz bench gen up clean pin fmt drill hostile
+.PHONY: setup demo test check manifests images rolling fuzz bench gen up clean pin fmt drill hostile
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -61,6 +62,9 @@ manifests: setup
 
 images: setup
 	$(BIN)/python tools/images.py $(ARGS)
+
+rolling: setup
+	$(BIN)/python tools/images.py --before $(or $(BEFORE),HEAD~1) $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

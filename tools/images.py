@@ -28,6 +28,9 @@ CACHE = ROOT / ".cache"
 #: What each image is called, by the name of its Dockerfile.
 IMAGES = {"gateway": "pullback/gateway", "worker": "pullback/worker", "cli": "pullback/cli"}
 
+#: The tag of what is built of another revision.
+BEFORE = "before"
+
 #: The Redis of the manifests.
 REDIS = "valkey/valkey:8.1"
 
@@ -178,11 +181,30 @@ def build(name: str, *arguments: str, tag: str = "", context: Path = ROOT) -> fl
     return time.monotonic() - begun
 
 
+def build_before(revision: str) -> None:
+    """Builds gateway and worker of another revision, by the Dockerfiles of this one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        context = Path(scratch)
+        archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=False)
+        if archive.returncode:
+            raise CannotError(f"there is no revision {revision}")
+        subprocess.run(["tar", "-x"], cwd=context, input=archive.stdout, check=True)
+        shutil.rmtree(context / "deploy", ignore_errors=True)
+        shutil.copytree(ROOT / "deploy" / "images", context / "deploy" / "images")
+        shutil.copy(ROOT / ".dockerignore", context)
+        for name in ("gateway", "worker"):
+            seconds = build(name, tag=f"{IMAGES[name]}:{BEFORE}", context=context)
+            print(f"{IMAGES[name]} of {revision}: built in {seconds:.0f} s", flush=True)
+
+
 def main() -> int:
     """Builds and tries the images; other arguments are pytest's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--or-skip", action="store_true", help="succeed where containers cannot be had")
     parser.add_argument("--build-only", action="store_true")
+    parser.add_argument(
+        "--before", metavar="REVISION", help="try an upgrade from this revision, and the way back"
+    )
     options, rest = parser.parse_known_args()
     try:
         bring_tools()
@@ -203,6 +225,8 @@ def main() -> int:
         )
         for name, image in IMAGES.items():
             print(f"{image}: built in {build(name):.0f} s", flush=True)
+        if options.before:
+            build_before(options.before)
     except CannotError as error:
         print(f"\n*** images: NOT CHECKED: {error} ***\n", file=sys.stderr)
         return 0 if options.or_skip else 3
@@ -215,6 +239,11 @@ def main() -> int:
         pytest = [str(Path(sysconfig.get_path("scripts")) / "pytest"), *rest]
         # In namespaces of its own, so that neither bridges nor firewall rules are left behind.
         apart = ["unshare", "-mn", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+        if options.before:
+            environment["PULLBACK_BEFORE"] = BEFORE
+            return subprocess.run(
+                [*apart, *pytest, "tests/images/test_rolling.py"], cwd=ROOT, env=environment, check=False
+            ).returncode
         tries = ([*pytest, "tests/images/test_contents.py"], [*apart, *pytest, "tests/images/test_pods.py"])
         return max(subprocess.run(each, cwd=ROOT, env=environment, check=False).returncode for each in tries)
 

@@ -47,7 +47,13 @@ class Pods:
         self.addresses: dict[str, str] = {}
 
     def play(
-        self, pod: Pod, name: str, *, environment: Mapping[str, str] | None = None, memory: str = ""
+        self,
+        pod: Pod,
+        name: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        memory: str = "",
+        tag: str = "",
     ) -> str:
         """Starts a pod of the manifests; gives its container's name.
 
@@ -56,6 +62,7 @@ class Pods:
             name: what it is called here.
             environment: variables to add.
             memory: its limit of memory, where it is another.
+            tag: of its image, where it is another.
         """
         spec = copy.deepcopy(pod.spec)
         (container,) = spec["containers"]
@@ -71,6 +78,8 @@ class Pods:
         container["args"] = [
             re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], word) for word in container.get("args", [])
         ]
+        if tag:
+            container["image"] = f"{container['image'].rpartition(':')[0]}:{tag}"
         if memory:
             container["resources"]["limits"]["memory"] = memory
         spec["volumes"] = self._plain_volumes(name, spec, container)

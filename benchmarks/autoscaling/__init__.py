@@ -1,0 +1,1 @@
+"""The rules by which workers come and go, played against a load."""
