@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from tests.integration.cli_jobs.running import PULLBACK, Running
 
+from pullback.cli.results import npz, parquet, tensors
+from pullback.cli.results.record import line_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.acceptance.system import System
@@ -82,3 +86,73 @@ def test_a_batch_can_be_cancelled_and_tried_again(system: System, tmp_path: Path
     done = _pullback(system, "jobs", "export", "--batch-id", batch, "-o", str(results), "--wait")
     assert (done.returncode, "3 jobs: 3 succeeded" in done.stderr) == (0, True)
     assert _pullback(system, "jobs", "delete", "--batch-id", batch).stdout == "deleted 6\n"
+
+
+DERIVATIVES = """
+program: y = (x**3).sum() * w
+inputs: {w: {value: 2, dtype: float64}}
+grid:
+  x: {value: [[1, 2], [3, 4]], dtype: float64}
+jobs:
+  - {labels: {kind: jacobian}, wrt: x, derivative: jacobian}
+  - {labels: {kind: hessian}, wrt: x, derivative: hessian}
+  - {labels: {kind: jvp}, derivative: jvp, tangents: {x: {value: [1, 0], dtype: float64}}}
+  - labels: {kind: product}
+    wrt: x
+    derivative: hessian-vector-product
+    tangents: {x: {value: [0, 1], dtype: float64}}
+  - {labels: {kind: laplacian}, wrt: x, derivative: laplacian}
+  - {labels: {kind: gradient}, wrt: x, return_program_graph: true, check_gradient: true}
+"""
+
+READERS = {"npz": npz.read, "safetensors": tensors.read, "parquet": parquet.read}
+
+# By kind, and by x: the number of the closed form of 2 * sum(x**3).
+EXPECTED: dict[str, Callable[[Any], Any]] = {
+    "jacobian": lambda x: (6 * x**2).tolist(),
+    "hessian": lambda x: np.diag(12 * x).tolist(),
+    "jvp": lambda x: 6 * x[0] ** 2,
+    "product": lambda x: [0, 12 * x[1]],
+    "laplacian": lambda x: 12 * x.sum(),
+    "gradient": lambda x: (6 * x**2).tolist(),
+}
+
+
+def _derivative(row: dict[str, Any]) -> Any:
+    """Finds the derivative in a line of results, wherever its kind has it."""
+    match row["labels"]["kind"]:
+        case "jacobian" | "hessian":
+            (block,) = row["blocks"]
+            assert block["wrt"] in (["x"], ["x", "x"])
+            return block["derivative"]
+        case "jvp":
+            return row["tangents"]["y"]
+        case "product":
+            return row["products"]["x"]
+        case "laplacian":
+            return row["laplacian"]
+    return row["gradients"]["x"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "npz", "safetensors", "parquet"])
+def test_every_derivative_comes_out_of_every_kind_of_file(
+    system: System, tmp_path: Path, suffix: str
+) -> None:
+    """Jacobians, Hessians, products and Laplacians equal closed forms, exported from the file as lines again."""
+    batch, results = tmp_path / "d.yaml", tmp_path / f"r.{suffix}"
+    batch.write_text(DERIVATIVES)
+    done = _pullback(system, "submit", str(batch), "--batch-id", tmp_path.name, "-o", str(results))
+    assert done.returncode == 0, done.stderr
+    lines = (
+        [line_of(record) for record in READERS[suffix](results)]
+        if suffix in READERS
+        else results.read_text().splitlines()
+    )
+    rows = sorted((json.loads(line) for line in lines), key=lambda row: row["index"])
+    assert len(rows) == 12
+    for row in rows:
+        x = np.array([[1.0, 2.0], [3.0, 4.0]])[row["index"] % 2]
+        kind = row["labels"]["kind"]
+        np.testing.assert_allclose(_derivative(row), EXPECTED[kind](x), rtol=1e-12)
+        assert ("program_graph" in row) == ("gradient_checks" in row) == (kind == "gradient")
+        assert kind != "gradient" or row["gradient_checks"]["x"]["max_abs_error"] < 1e-5

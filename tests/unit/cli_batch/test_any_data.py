@@ -56,6 +56,11 @@ fields: dict[str, Any] = {
     "timeout": spans, "deadline": spans, "not_before": spans, "time_to_live": spans,
     "max_attempts": st.integers(0, 21), "value_only": st.sampled_from([True, "yes"]),
     "priority": st.sampled_from(["bulk", 1]),
+    "derivative": st.sampled_from(["jvp", "jacobian", "hessian-vector-product", "nth-derivative", "slope"]),
+    "mode": st.sampled_from(["auto", "forward", 1]), "order": st.integers(-1, 3),
+    "batched_inputs": st.sampled_from(["x", ["x", "w"], [1]]),
+    "tangents": st.dictionaries(st.sampled_from(["x", "w"]), plain | spelled),
+    **dict.fromkeys(("stacked", "check_gradient", "detect_anomaly", "return_program_graph"), st.booleans()),
 }  # fmt: skip
 jobs = st.fixed_dictionaries({}, optional=fields)
 batches = st.fixed_dictionaries(

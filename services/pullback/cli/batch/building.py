@@ -8,6 +8,7 @@ from pullback.cli.batch import labelling
 from pullback.cli.batch.arrays import DEFAULT_DTYPE, Typing, swept_array, whole_array
 from pullback.cli.batch.axes import ListedAxis
 from pullback.cli.batch.binding import Bindings, Bound, bind
+from pullback.cli.batch.derivatives import check_derivative
 from pullback.cli.batch.families import Family, seed_of
 from pullback.cli.batch.faults import BatchError, Faults
 from pullback.cli.batch.labels import gaps
@@ -61,7 +62,11 @@ class Builder:
             family.template.evaluation.inputs[name].CopyFrom(tensor)
         # Where names are missing that should be there, a program that reads them is not at fault.
         outputs = self._check_program(scopes, family, bindings, own) if bound else ()
-        self._cotangents(scopes, family, typing, outputs, own)
+        check_derivative(scopes, bindings.names(), own)
+        evaluation = family.template.evaluation
+        self._directions("cotangents", evaluation.cotangents, scopes, typing, outputs, own)
+        # A tangent may be of what the program binds, too: whether it is one is the service's affair.
+        self._directions("tangents", evaluation.tangents, scopes, typing, (), own)
         whole = not own and all(scope.whole for scope in scopes)
         labelling.check(scopes, family, bindings.columns, own, whole=whole)
         faults.take(own)
@@ -157,19 +162,25 @@ class Builder:
         chosen = {field: said(scopes, field) for field in ("outputs", "wrt")}
         return self._programs.check(scopes, text, bindings.names(), chosen, faults)
 
-    def _cotangents(
-        self, scopes: Scopes, family: Family, typing: Typing, outputs: tuple[str, ...], faults: Faults
+    def _directions(  # noqa: PLR0917 - as for the others, and which
+        self,
+        field: str,
+        into: Any,
+        scopes: Scopes,
+        typing: Typing,
+        outputs: tuple[str, ...],
+        faults: Faults,
     ) -> None:
-        scope = sayer(scopes, "cotangents")
+        scope = sayer(scopes, field)
         if scope is None:
             return
-        for name, spec in scope.fields.cotangents.items():
-            bound = Bound(spec, scope, ("cotangents", name))
+        for name, spec in getattr(scope.fields, field).items():
+            bound = Bound(spec, scope, (field, name))
             if outputs and name not in outputs:
                 faults.add(scope.fault(bound.path, f"{name} is not among the outputs: {', '.join(outputs)}"))
             tensor = self._made(whole_array, name, bound, typing, faults)
             if tensor is not None:
-                family.template.evaluation.cotangents[name].CopyFrom(tensor)
+                into[name].CopyFrom(tensor)
 
 
 def typing_of(scopes: Scopes) -> Typing:

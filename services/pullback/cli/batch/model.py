@@ -32,6 +32,10 @@ DTypeName = Literal[
     "complex128",
 ]  # fmt: skip
 
+DerivativeName = Literal[
+    "gradient", "jvp", "jacobian", "hessian", "hessian-vector-product", "nth-derivative", "laplacian"
+]
+
 #: Most labels of a job in a file: the wire has two more, which name the batch and when it was begun.
 MOST_LABELS = 14
 
@@ -302,7 +306,30 @@ class JobFields(_Strict):
     cotangents: Arrays = Field(
         default_factory=dict, description="the seeds of the reverse pass, by output name"
     )
+    tangents: Arrays = Field(
+        default_factory=dict, description="the directions of jvp and hessian-vector-product, by input name"
+    )
+    derivative: DerivativeName | None = Field(None, description="which derivative; none: the gradient")
+    mode: Literal["auto", "forward", "reverse"] | None = Field(None, description="how a Jacobian is computed")
+    order: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = Field(
+        None, description="the n of an n-th derivative"
+    )
+    stacked: StrictBool | None = Field(
+        None, description="true where each cotangent or tangent is a stack of them, along an axis in front"
+    )
+    batched_inputs: Names = Field(
+        default_factory=list, description="inputs with an axis of rows in front; every row is evaluated"
+    )
     value_only: StrictBool | None = Field(None, description="true for no derivative")
+    check_gradient: StrictBool | None = Field(
+        None, description="true to hold the gradients against finite differences"
+    )
+    detect_anomaly: StrictBool | None = Field(
+        None, description="true to say where the first NaN and the first infinity come from"
+    )
+    return_program_graph: StrictBool | None = Field(
+        None, description="true for the graph of the program's calls too"
+    )
     return_graph: StrictBool | None = Field(None, description="true for the autograd graph too")
     device: Literal["auto", "cpu", "cuda"] | None = Field(None, description="the class of device to run on")
     timeout: Span | None = Field(None, description="the longest that an attempt may take")

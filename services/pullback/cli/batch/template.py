@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pullback.cli.batch.derivatives import FIELDS as DERIVATIVE_FIELDS
+from pullback.cli.batch.derivatives import write_derivative
 from pullback.cli.batch.scopes import Scopes, said, sayer
 from pullback.cli.batch.words import milliseconds_of
 from pullback.v1 import evaluation_pb2
@@ -25,19 +27,18 @@ _PRIORITIES = {
 FIELDS = frozenset({
     "outputs", "wrt", "return_graph", "value_only", "device", "seed", "timeout", "priority", "time_to_live",
     "max_attempts", "allow_reuse",
-})  # fmt: skip
+}) | DERIVATIVE_FIELDS  # fmt: skip
 
 
 def template_of(scopes: Scopes, program: str) -> pb.Job:
-    """Makes a job of all but inputs, cotangents, labels and times."""
+    """Makes a job of all but inputs, directions, labels and times."""
     job = pb.Job()
     evaluation = job.evaluation
     evaluation.program = program
     evaluation.outputs.extend(said(scopes, "outputs"))
     evaluation.wrt.extend(said(scopes, "wrt"))
     evaluation.return_graph = said(scopes, "return_graph") or False
-    if said(scopes, "value_only"):
-        evaluation.value_only.SetInParent()
+    write_derivative(evaluation, scopes)
     evaluation.device = _DEVICES.get(said(scopes, "device"), evaluation_pb2.DEVICE_UNSPECIFIED)
     seed = said(scopes, "seed")
     evaluation.seed = seed if isinstance(seed, int) else 0

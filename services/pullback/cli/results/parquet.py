@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import parquet as pq
 
 from pullback.cli.results.plan import rows_of
-from pullback.cli.results.record import KINDS, Piece, Record, read_moment
+from pullback.cli.results.record import KINDS, SELDOM, Piece, Record, read_moment
 from pullback.contract.tensors import BY_NAME
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _BEFORE: dict[str, Any] = {
     "id": pa.string(), "index": pa.int64(), "state": pa.string(), "labels": _WORDS, "error": _ERROR,
 }  # fmt: skip
 _AFTER: dict[str, Any] = {
-    "absent_gradients": _WORDS, "printed": pa.string(), "graph": pa.string(), "device": pa.string(),
+    "absent_gradients": _WORDS, "printed": pa.string(), **dict.fromkeys(SELDOM, pa.string()), "device": pa.string(),
     "worker": pa.string(), "engine": pa.string(), "attempts": pa.int32(), "created": _TIME, "started": _TIME,
     "finished": _TIME, "reuse": pa.string(), "reused_from": pa.string(),
 }  # fmt: skip
@@ -103,7 +103,7 @@ def _facts(group: list[Row], key: str, kind: Any) -> Any:
         found = [value and read_moment(value) for value in found]
     elif kind == _WORDS:
         found = [list(value.items()) for value in found]
-    elif key == "graph":
+    elif key in SELDOM:
         found = [None if value is None else json.dumps(value, ensure_ascii=False) for value in found]
     return pa.array(found, kind)
 
@@ -174,7 +174,7 @@ def _fact(key: str, value: Any) -> Any:
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if key in {"labels", "absent_gradients"}:
         return dict(value)
-    return json.loads(value) if key == "graph" and value is not None else value
+    return json.loads(value) if key in SELDOM and value is not None else value
 
 
 def _piece(columns: dict[str, Any], key: str, place: int) -> Piece | None:

@@ -30,8 +30,8 @@ class Column:
     """What is known of one name.
 
     Attributes:
-        kind: values or gradients.
-        name: of the output or the leaf.
+        kind: what its tensors are.
+        name: of the output or the leaf, or of a block.
         dtype: of the first tensor.
         shape: of the first tensor.
         count: the jobs that have it.
@@ -67,7 +67,7 @@ class Plan:
         slots: what there is a row for.
         succeeded: the ids of the jobs that have a result.
         indices: their indices in their batches; None where one is of no batch.
-        columns: every name, values before gradients.
+        columns: every name, in the order of `KINDS`.
         jobs_size: bytes of what `job_lines` gives.
     """
 

@@ -25,11 +25,18 @@ from pullback.v1.tensor_pb2 import Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
     from google.rpc.status_pb2 import Status
 
-Kind = Literal["values", "gradients"]
-KINDS: tuple[Kind, ...] = ("values", "gradients")
+Kind = Literal["values", "gradients", "tangents", "products", "blocks", "laplacian"]
+KINDS: tuple[Kind, ...] = ("values", "gradients", "tangents", "products", "blocks", "laplacian")
+
+# What is between the names of a block: its output, and what it is differentiated by. No name has it.
+BETWEEN = ":"
+
+# What a Laplacian is called, of which there is one.
+_LAPLACIAN = "value"
 
 #: The label that all jobs of one batch carry, with the batch's id.
 BATCH_LABEL = "pullback/batch"
@@ -41,6 +48,9 @@ TERMINAL: dict[int, str] = {
     job_pb2.JOB_STATE_CANCELLED: "CANCELLED",
     job_pb2.JOB_STATE_EXPIRED: "EXPIRED",
 }
+
+#: Facts that are there where they were asked for.
+SELDOM = ("graph", "program_graph", "gradient_checks", "anomalies")
 
 # What follows the batch's id in the id of one of its jobs.
 _PLACE = re.compile(r"\.(0|[1-9][0-9]{0,8})(?::[1-9][0-9]*)?")
@@ -88,7 +98,8 @@ class Record:
 
     Attributes:
         facts: all but the tensors, fit for JSON; the keys are those of `facts_of`.
-        pieces: the tensors, values before gradients, each by name.
+        pieces: the tensors, in the order of `KINDS`, each by name; a block by those of its output and of what it is
+            differentiated by.
     """
 
     facts: dict[str, Any]
@@ -127,10 +138,18 @@ def newer(known: Mapping[str, Known], records: Iterable[Record]) -> dict[str, Re
 
 def record_of(job: job_pb2.Job) -> Record:
     """Makes a row of a job in a terminal state, given in the view RESULT."""
-    pieces = [
-        *_pieces("values", job.result.values),
-        *_pieces("gradients", job.result.gradients),
-    ]
+    result = job.result
+    blocks = {BETWEEN.join([block.output, *block.wrt]): block.tensor for block in result.blocks}
+    laplacian = {_LAPLACIAN: result.laplacian} if result.HasField("laplacian") else {}
+    named: dict[Kind, Mapping[str, Tensor]] = {
+        "values": result.values,
+        "gradients": result.gradients,
+        "tangents": result.tangents,
+        "products": result.products,
+        "blocks": blocks,
+        "laplacian": laplacian,
+    }
+    pieces = [piece for kind in KINDS for piece in _pieces(kind, named[kind])]
     return Record(_facts_of(job), tuple(pieces))
 
 
@@ -173,7 +192,11 @@ def _facts_of(job: job_pb2.Job) -> dict[str, Any]:
             name: _ABSENCES.get(reason, "unknown") for name, reason in sorted(result.absent_gradients.items())
         },
         "printed": result.printed,
-        "graph": _graph(result) if result.HasField("graph") else None,
+        "graph": _written(result.graph) if result.HasField("graph") else None,
+        "program_graph": _written(result.program_graph) if result.HasField("program_graph") else None,
+        "gradient_checks": {name: _written(check) for name, check in sorted(result.gradient_checks.items())}
+        or None,
+        "anomalies": [_written(anomaly) for anomaly in result.anomalies] or None,
         "device": DEVICE_CLASSES.get(result.device, ""),
         "worker": result.worker,
         "engine": result.engine,
@@ -186,10 +209,9 @@ def _facts_of(job: job_pb2.Job) -> dict[str, Any]:
     }
 
 
-def _graph(result: evaluation_pb2.Result) -> dict[str, Any]:
-    return MessageToDict(
-        result.graph, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+def _written(message: Message) -> dict[str, Any]:
+    """Writes a part of a result as JSON. What JSON has no number for is a word, as in `json_safe`."""
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
 def moment(time: Timestamp) -> str:
@@ -230,11 +252,19 @@ def line_of(record: Record) -> str:
     """
     facts = dict(record.facts)
     head = {key: facts.pop(key) for key in ("id", "index", "state", "labels", "error")}
-    tensors: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    tensors: dict[str, Any] = {"values": {}, "gradients": {}}
     for piece in record.pieces:
-        tensors[piece.kind][piece.name] = json_safe(array_of(piece).tolist())
-    if facts["graph"] is None:
-        del facts["graph"]
+        found = json_safe(array_of(piece).tolist())
+        if piece.kind == "blocks":
+            output, *wrt = piece.name.split(BETWEEN)
+            tensors.setdefault("blocks", []).append({"output": output, "wrt": wrt, "derivative": found})
+        elif piece.kind == "laplacian":
+            tensors["laplacian"] = found
+        else:
+            tensors.setdefault(piece.kind, {})[piece.name] = found
+    for key in SELDOM:
+        if facts[key] is None:
+            del facts[key]
     return json.dumps({**head, **tensors, **facts}, allow_nan=False, ensure_ascii=False) + "\n"
 
 
