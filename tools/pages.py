@@ -77,6 +77,9 @@ What waits in the queue is read from Redis every two seconds by each gateway, so
 the `max`. While Redis does not answer, there are no such figures, rather than old ones. A worker's figures are those of
 all its processes, and stay when one of them dies.
 
+To count costs a gateway 5 microseconds for a call and 0.4 for an evaluation. The look at the queue costs Redis 0.1 ms
+for each gateway and device, and 3 ms while a hundred thousand evaluations wait.
+
 Some questions, in PromQL: how much waits, by device; evaluations a second, by how they ended; the time of nine calls in
 ten; how busy workers are; jobs in a batch, on average.
 

@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -27,7 +27,13 @@ from benchmarks.autoscaling.load import CPU, CUDA, HOUR, arrivals
 from benchmarks.autoscaling.rules import Scaler
 from benchmarks.processes import free_port
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[2]
+
+# What a gateway told while real jobs ran: see `recording`.
+RECORDED = Path(__file__).with_name("recorded.json")
 
 # Seconds between two looks of Prometheus, and of KEDA.
 SCRAPE_SECONDS = 10
@@ -119,11 +125,12 @@ def told(device: str, played: Played) -> str:
     return "\n".join([*lines, "# EOF", ""])
 
 
-def check_by_prometheus(device: str, spec: dict[str, Any], played: Played) -> int:
-    """Has Prometheus answer the queries; gives how many answers were compared."""
+@contextmanager
+def _prometheus(text: str) -> Iterator[int]:
+    """Runs a Prometheus that has read OpenMetrics; gives its port."""
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
-        (folder / "told.txt").write_text(told(device, played))
+        (folder / "told.txt").write_text(text)
         blocks = [
             "promtool",
             "tsdb",
@@ -146,6 +153,12 @@ def check_by_prometheus(device: str, spec: dict[str, Any], played: Played) -> in
         for line in server.stderr:
             if "Server is ready" in line:
                 break
+        yield port
+
+
+def check_by_prometheus(device: str, spec: dict[str, Any], played: Played) -> int:
+    """Has Prometheus answer the queries; gives how many answers were compared."""
+    with _prometheus(told(device, played)) as port:
         compared = 0
         for number, trigger in enumerate(spec["triggers"]):
             answers = _answers(port, trigger["metadata"]["query"])
@@ -158,6 +171,51 @@ def check_by_prometheus(device: str, spec: dict[str, Any], played: Played) -> in
                     )
                 compared += 1
         return compared
+
+
+def recorded(spec: dict[str, Any]) -> tuple[list[int], int]:
+    """Asks Prometheus the queries of a ScaledObject of what a gateway told while real jobs ran; see `recording`.
+
+    Returns:
+        How many workers the rules would have had at each look, and how many answers agreed with the samples' own sums.
+    """
+    samples: dict[str, list[list[Any]]] = json.loads(RECORDED.read_text())
+    triggers = [each for each in spec["triggers"] if each["name"] != "refused"]
+    with _prometheus(_recorded_text(samples)) as port:
+        answers = [_answers(port, each["metadata"]["query"]) for each in triggers]
+    scaler, replicas, series, agreed = Scaler(spec), spec["minReplicaCount"], [], 0
+    for second, told_then in sorted((int(second), each) for second, each in samples.items()):
+        mine = [each for each in told_then if each[1]["device"] == "cpu"]
+        jobs = sum(
+            value for name, _, value in mine if name in {"pullback_queue_jobs", "pullback_queue_running_jobs"}
+        )
+        oldest = max(
+            (value for name, _, value in mine if name == "pullback_queue_oldest_seconds"), default=0.0
+        )
+        figures = [answer.get(second, 0.0) for answer in answers]
+        if mine and figures != [jobs, oldest]:
+            raise SystemExit(f"recorded, second {second}: {figures}, not {[jobs, oldest]}")
+        agreed += len(figures)
+        # The autoscaler decides each 15 seconds, by the last look.
+        for now in range(second, second + SCRAPE_SECONDS):
+            replicas = scaler.decide(now, replicas, figures)
+        series.append(replicas)
+    return series, agreed
+
+
+def _recorded_text(samples: dict[str, list[list[Any]]]) -> str:
+    lines: dict[str, list[str]] = {}
+    for second, each in samples.items():
+        for name, labels, value in each:
+            written = ",".join(f'{key}="{text}"' for key, text in sorted({**labels, "pod": "a"}.items()))
+            lines.setdefault(name, []).append(f"{name}{{{written}}} {value} {EPOCH + int(second)}")
+    text = []
+    for name, found in sorted(lines.items()):
+        text += [
+            f"# TYPE {name} gauge",
+            *sorted(found, key=lambda line: (line.rpartition("}")[0], float(line.split()[-1]))),
+        ]
+    return "\n".join([*text, "# EOF", ""])
 
 
 def _answers(port: int, query: str) -> dict[int, float]:
@@ -223,6 +281,11 @@ def main() -> int:
         )
         if lost:
             return 1
+    series, agreed = recorded(scaled_objects()["cpu"])
+    print(
+        f"recorded, of two slots: the rules would have had {', '.join(map(str, series))} workers, look by look;\n"
+        f"    Prometheus agreed {agreed:,} times"
+    )
     if options.chart:
         chart(found, options.chart)
     return 0

@@ -43,6 +43,7 @@ def to_dot(graph: Graph, most: int = MOST_NODES) -> str:
     lines = [
         f"digraph {'program' if isinstance(graph, ProgramGraph) else 'autograd'} {{",
         "  nslimit=2; nslimit1=2; mclimit=0.5;",  # bounds on how long a layout is improved
+        '  graph [fontname="Helvetica", fontsize=12];',
         '  node [fontname="Helvetica", fontsize=11, margin="0.12,0.06"];',
         '  edge [fontname="Helvetica", fontsize=9, color="#777777"];',
     ]
