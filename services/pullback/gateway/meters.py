@@ -11,6 +11,7 @@ import functools
 import inspect
 import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -133,31 +134,33 @@ class _Watched:
         return wrap(functools.partial(self._meters.ended, self._service, method), behaviour)
 
 
+@contextmanager
+def _timed(
+    ended: Callable[[str, float], None], context: grpc.aio.ServicerContext[Any, Any]
+) -> Iterator[None]:
+    begun, code = time.perf_counter(), "OK"
+    try:
+        yield
+    except BaseException as error:
+        code = _code_of(error, context)
+        raise
+    finally:
+        ended(code, time.perf_counter() - begun)
+
+
 def _unary(ended: Callable[[str, float], None], behaviour: Callable[..., Awaitable[Any]]) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        begun, code = time.perf_counter(), "OK"
-        try:
+        with _timed(ended, context):
             return await behaviour(request, context)
-        except BaseException as error:
-            code = _code_of(error, context)
-            raise
-        finally:
-            ended(code, time.perf_counter() - begun)
 
     return call
 
 
 def _stream(ended: Callable[[str, float], None], behaviour: Callable[..., AsyncIterator[Any]]) -> Any:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        begun, code = time.perf_counter(), "OK"
-        try:
+        with _timed(ended, context):
             async for response in behaviour(request, context):
                 yield response
-        except BaseException as error:
-            code = _code_of(error, context)
-            raise
-        finally:
-            ended(code, time.perf_counter() - begun)
 
     return call
 

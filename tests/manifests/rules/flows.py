@@ -61,21 +61,21 @@ def _ports(rule: Node, pod: Pod) -> set[int]:
 
 
 def _out(documents: Documents, source: Pod, target: Pod) -> set[int]:
-    found: set[int] = set()
-    for policy in _policies(documents, source):
-        for rule in policy.get("egress", []):
-            peers = rule.get("to")
-            if peers is None or any(_is_ours(peer, target) for peer in peers):
-                found |= _ports(rule, target)
-    return found
+    """Gives the target's ports that the source's policies let it reach."""
+    return _through(documents, source, ("egress", "to"), target, target)
 
 
 def _in(documents: Documents, source: Pod, target: Pod) -> set[int]:
+    """Gives the target's ports that its own policies let the source reach."""
+    return _through(documents, target, ("ingress", "from"), source, target)
+
+
+def _through(documents: Documents, owner: Pod, side: tuple[str, str], peer: Pod, target: Pod) -> set[int]:
     found: set[int] = set()
-    for policy in _policies(documents, target):
-        for rule in policy.get("ingress", []):
-            peers = rule.get("from")
-            if peers is None or any(_is_ours(peer, source) for peer in peers):
+    for policy in _policies(documents, owner):
+        for rule in policy.get(side[0], []):
+            peers = rule.get(side[1])
+            if peers is None or any(_is_ours(each, peer) for each in peers):
                 found |= _ports(rule, target)
     return found
 

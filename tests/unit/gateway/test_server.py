@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.turns import turn
 
 from pullback.gateway.server import _end
 
@@ -22,7 +23,7 @@ async def test_a_work_that_takes_a_cancellation_for_something_else_is_ended() ->
                     raise
 
     task = asyncio.create_task(stubborn())
-    await asyncio.sleep(0)
+    await turn()
     await _end(task)
     assert (told, task.cancelled()) == (3, True)
 
@@ -34,6 +35,6 @@ async def test_what_a_work_failed_with_is_not_lost() -> None:
         raise KeyError("why")
 
     task = asyncio.create_task(failing())
-    await asyncio.sleep(0)
+    await turn()
     with pytest.raises(KeyError, match="why"):
         await _end(task)
