@@ -5,6 +5,7 @@ In a thread of its own, with the standard library's server: it is asked some tim
 
 from __future__ import annotations
 
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from prometheus_client import CollectorRegistry
+
+log = logging.getLogger(__name__)
 
 # Seconds that a caller may keep a thread.
 PATIENCE = 10.0
@@ -80,13 +83,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Answers."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            encode, kind = exposition.choose_encoder(self.headers.get("Accept", ""))
-            self._answer(200, kind, encode(self.metrics))
+            self._tell()
         elif path in self.texts:
             wrong = self.texts[path]()
             self._answer(503 if wrong else 200, "text/plain; charset=utf-8", f"{wrong or 'ok'}\n".encode())
         else:
             self._answer(404, "text/plain; charset=utf-8", b"there is /metrics, /livez and /readyz\n")
+
+    def _tell(self) -> None:
+        encode, kind = exposition.choose_encoder(self.headers.get("Accept", ""))
+        try:
+            body = encode(self.metrics)
+        except Exception:  # whatever it is, the next look may do better
+            log.exception("metrics could not be told")
+            self._answer(500, "text/plain; charset=utf-8", b"metrics could not be told; the log says why\n")
+        else:
+            self._answer(200, kind, body)
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
